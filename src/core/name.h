@@ -1,0 +1,34 @@
+/*
+ * name.h
+ *	  From a path to a column name: snake_case, any script, at most 63 bytes.
+ *
+ * The name is chosen once, by the registry, and never computed again for the same attribute.
+ */
+#ifndef EP_CORE_NAME_H
+#define EP_CORE_NAME_H
+
+#include "core/path.h"
+
+#define EP_NAME_MAX 63 /* NAMEDATALEN - 1 */
+
+/*
+ * Write the column name for path into name (EP_NAME_MAX + 1 bytes, NUL-terminated).
+ * Segments in snake_case joined by '_': userId, UserID, user_id -> user_id; HTTPServer ->
+ * http_server; gpsFix2 -> gps_fix2; letters of any script kept, lower-cased; other characters
+ * become one '_'; none at either end.  A leading digit gets '_' before it; nothing left gives "attribute".
+ * Names that PostgreSQL reserves or keeps for itself (user, select, xmin, ctid, tableoid ...), our
+ * fixed columns (event_time, received_at) and the prefix _ep_ get the suffix '_' (or prefix 'x').
+ * Too long: cut on a character boundary + '_' + 8 hex of the path's hash.
+ */
+extern void ep_name_from_path(const EpPath *path, char *name);
+
+/* The same for one segment of a table name (route values): no reserved-word suffix, at most max bytes. */
+extern void ep_name_from_segment(const char *segment, size_t length, char *name, size_t max);
+
+/* When the name is taken by another attribute: prefix + '_' + 8 hex of the path's hash, within 63 bytes. */
+extern void ep_name_distinguish(const EpPath *path, char *name);
+
+/* FNV-1a over bytes; the hash that names use, fixed for ever. */
+extern uint32_t ep_name_hash(const char *bytes, size_t length);
+
+#endif /* EP_CORE_NAME_H */

@@ -1,0 +1,34 @@
+/*
+ * format.c
+ *	  The list of payload formats.
+ */
+#include "format/format.h"
+
+#include <string.h>
+
+static const EpFormat *const formats[] = {NULL};
+
+const EpFormat *
+ep_format_find(const char *name)
+{
+	for (size_t i = 0; formats[i] != NULL; i++)
+		if (strcmp(formats[i]->name, name) == 0)
+			return formats[i];
+	return NULL;
+}
+
+const char *
+ep_format_names(void)
+{
+	return "json, csv, protobuf, gpmf";
+}
+
+const char *
+ep_decoder_option(const EpDecoder *decoder, const char *name, const char *fallback)
+{
+	if (decoder->options != NULL)
+		for (const char *const *o = decoder->options; o[0] != NULL; o += 2)
+			if (strcmp(o[0], name) == 0)
+				return o[1];
+	return fallback;
+}

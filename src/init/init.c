@@ -1,0 +1,14 @@
+/*
+ * init.c
+ *	  The module's entry point: each module registers what is its own.
+ */
+#include "core/compat.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+}

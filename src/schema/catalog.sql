@@ -1,0 +1,123 @@
+-- schema/catalog.sql: what the extension remembers. Only src/schema reads or writes these tables from C.
+--
+-- Names that start with an underscore are the inside; people read the views of schema/views.sql.
+-- Every table that users fill is a configuration table, so pg_dump carries it.
+
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
+
+CREATE SEQUENCE _stream_id_seq AS int;
+CREATE TABLE _stream (
+    stream_id          int PRIMARY KEY DEFAULT nextval('@extschema@._stream_id_seq'),
+    event_table        regclass NOT NULL UNIQUE,
+    raw_table          regclass NOT NULL UNIQUE,
+    format             text NOT NULL,
+    message_type       text,
+    event_time         text,
+    event_id           text,
+    route_by           text,
+    partition_interval interval NOT NULL,
+    raw_retention      interval,
+    retention          interval,
+    settings           jsonb NOT NULL DEFAULT '{}',
+    created_at         timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE _stream IS 'one flow of events of one format, as create_stream was told';
+COMMENT ON SEQUENCE _stream_id_seq IS 'numbers for _stream.stream_id';
+
+CREATE SEQUENCE _target_id_seq AS int;
+CREATE TABLE _target (
+    target_id  int PRIMARY KEY DEFAULT nextval('@extschema@._target_id_seq'),
+    stream_id  int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    route      text NOT NULL,           -- '' for the stream's own table, else the routing value
+    relation   regclass NOT NULL UNIQUE,
+    tracked    boolean NOT NULL DEFAULT false, -- a rollup reads it: ingest writes invalidations
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (stream_id, route)
+);
+COMMENT ON TABLE _target IS 'the event tables of a stream: its own, and one per routing value';
+COMMENT ON SEQUENCE _target_id_seq IS 'numbers for _target.target_id';
+
+-- One row per spelling; spellings of one attribute share identity and column_name.
+CREATE TABLE _attribute (
+    target_id   int NOT NULL REFERENCES _target ON DELETE CASCADE,
+    path        text NOT NULL,
+    identity    text NOT NULL,
+    column_name name NOT NULL,
+    column_type regtype NOT NULL,
+    description text,
+    first_seen  timestamptz NOT NULL DEFAULT now(),
+    raw_id      bigint,
+    PRIMARY KEY (target_id, path)
+);
+CREATE INDEX _attribute_identity_idx ON _attribute (target_id, identity);
+COMMENT ON TABLE _attribute IS 'the column registry: path to column, decided once';
+
+CREATE SEQUENCE _schema_change_id_seq;
+CREATE TABLE _schema_change (
+    change_id   bigint PRIMARY KEY DEFAULT nextval('@extschema@._schema_change_id_seq'),
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    stream_id   int NOT NULL,
+    target      regclass,
+    operation   text NOT NULL,          -- create table | add column | create partition | rescue
+    path        text,
+    column_name name,
+    column_type regtype,
+    reason      text,
+    mode        text,                   -- inline | worker | deferred
+    lock_wait   interval,
+    raw_id      bigint,
+    role_name   name NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE _schema_change IS 'every DDL statement the extension ran, and every one it put off';
+COMMENT ON SEQUENCE _schema_change_id_seq IS 'numbers for _schema_change.change_id';
+
+CREATE SEQUENCE _rejection_id_seq;
+CREATE TABLE _rejection (
+    rejection_id bigint PRIMARY KEY DEFAULT nextval('@extschema@._rejection_id_seq'),
+    stream_id    int NOT NULL,
+    raw_id       bigint,
+    seq          int,
+    stage        text NOT NULL,         -- decode | time | type | constraint | duplicate
+    path         text,
+    expected     text,
+    found        text,
+    sqlstate     text NOT NULL,
+    message      text NOT NULL,
+    detail       text,
+    payload      bytea,                 -- the event's bytes, or their start when they are many
+    bytes        bigint,
+    attempts     int NOT NULL DEFAULT 1,
+    at           timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX _rejection_stream_idx ON _rejection (stream_id, raw_id);
+COMMENT ON TABLE _rejection IS 'events that could not become a row, with the reason and their bytes';
+COMMENT ON SEQUENCE _rejection_id_seq IS 'numbers for _rejection.rejection_id';
+
+-- Appended to by every statement, never updated: run_maintenance() folds old rows together.
+CREATE TABLE _counter (
+    stream_id  int NOT NULL,
+    at         timestamptz NOT NULL,
+    raw_rows   bigint NOT NULL,
+    bytes      bigint NOT NULL,
+    events     bigint NOT NULL,         -- typed + rejected + duplicates
+    typed      bigint NOT NULL,
+    rejected   bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    rescued    bigint NOT NULL,         -- attributes kept in _ep_rescued
+    last_event timestamptz
+);
+CREATE INDEX _counter_stream_idx ON _counter (stream_id);
+COMMENT ON TABLE _counter IS 'what each statement did, in numbers';
+
+-- Appended to by ingest for tracked targets, read and deleted by refresh; duplicates are welcome.
+-- granule is the start of a quarter of an hour (UTC) in which rows were added.
+CREATE TABLE _invalidation (
+    target_id int NOT NULL,
+    granule   timestamptz NOT NULL
+);
+COMMENT ON TABLE _invalidation IS 'which quarter hours of which event table have changed since the rollups read them';
+
+SELECT pg_catalog.pg_extension_config_dump(r, '') FROM unnest(ARRAY[
+    '_stream', '_stream_id_seq', '_target', '_target_id_seq', '_attribute',
+    '_schema_change', '_schema_change_id_seq', '_rejection', '_rejection_id_seq',
+    '_counter', '_invalidation']::regclass[]) r;
