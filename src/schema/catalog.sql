@@ -109,15 +109,21 @@ CREATE TABLE _counter (
 CREATE INDEX _counter_stream_idx ON _counter (stream_id);
 COMMENT ON TABLE _counter IS 'what each statement did, in numbers';
 
--- Appended to by ingest for tracked targets, read and deleted by refresh; duplicates are welcome.
--- granule is the start of a quarter of an hour (UTC) in which rows were added.
+-- Appended to by ingest for tracked targets, never updated by it; duplicates are welcome.
+-- granule is the start of a quarter of an hour (UTC) in which rows were added. Every consumer keeps
+-- its own place (rollup/invalidation.sql), by the transaction that appended: writers need to give target_id
+-- and granule only, through SQL, so that the defaults are filled.
+CREATE SEQUENCE _invalidation_id_seq;
 CREATE TABLE _invalidation (
-    target_id int NOT NULL,
-    granule   timestamptz NOT NULL
+    target_id       int NOT NULL,
+    granule         timestamptz NOT NULL,
+    invalidation_id bigint NOT NULL DEFAULT nextval('@extschema@._invalidation_id_seq'),
+    xid             xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
+COMMENT ON SEQUENCE _invalidation_id_seq IS 'numbers for _invalidation.invalidation_id';
 COMMENT ON TABLE _invalidation IS 'which quarter hours of which event table have changed since the rollups read them';
 
 SELECT pg_catalog.pg_extension_config_dump(r, '') FROM unnest(ARRAY[
     '_stream', '_stream_id_seq', '_target', '_target_id_seq', '_attribute',
     '_schema_change', '_schema_change_id_seq', '_rejection', '_rejection_id_seq',
-    '_counter', '_invalidation']::regclass[]) r;
+    '_counter', '_invalidation', '_invalidation_id_seq']::regclass[]) r;

@@ -1,0 +1,117 @@
+-- rollup/invalidation.sql: who has read which invalidations.
+--
+-- Ingest appends to _invalidation; several consumers (rollups, flight tables) read the same rows, each at its own pace.
+-- A consumer's place is the snapshot it last read with: a row is news when the transaction that appended it is not visible in
+-- that snapshot. Unlike a number, a snapshot cannot pass by a row whose transaction commits late. A row may be
+-- seen twice, never missed; consumers replace what they recompute, so twice is harmless.
+--
+--   attach   tell ingest to track the target and stand at "everything up to now is read"; compute in full afterwards
+--   read     the granules that are news, and move on; in one transaction with what is done about them
+--   detach   the consumer is gone
+--   trim     delete what every consumer has read
+--
+-- Transaction ids mean nothing in another cluster. After a logical restore the cluster differs from the stored one, and
+-- a consumer reads everything there is.
+
+CREATE TABLE _invalidation_reader (
+    consumer  text NOT NULL,            -- 'flight_table:<oid>', 'rollup:<id>' ...
+    target_id int NOT NULL REFERENCES _target ON DELETE CASCADE,
+    snapshot  pg_snapshot NOT NULL,
+    cluster   bigint NOT NULL,
+    PRIMARY KEY (consumer, target_id)
+);
+COMMENT ON TABLE _invalidation_reader IS 'up to where each consumer has read the invalidations of a target';
+SELECT pg_catalog.pg_extension_config_dump('_invalidation_reader', '');
+
+-- Start reading. Waits for the writers of the event table that are at work, and holds new ones (never readers) until
+-- commit: those before are visible to the full computation that must follow in this transaction, those after append rows.
+CREATE FUNCTION _invalidation_attach(consumer text, target_id int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target regclass;
+BEGIN
+    UPDATE @extschema@._target t SET tracked = true WHERE t.target_id = $2 RETURNING t.relation INTO target;
+    IF target IS NULL THEN
+        RAISE EXCEPTION 'event table number % does not exist', $2 USING ERRCODE = 'undefined_object';
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    -- Trimming must not overlook a reader that has not committed yet.
+    PERFORM pg_advisory_xact_lock_shared('@extschema@._invalidation'::regclass::oid::int, 0);
+    INSERT INTO @extschema@._invalidation_reader
+    SELECT $1, $2, pg_current_snapshot(), (SELECT system_identifier FROM pg_control_system())
+    ON CONFLICT ON CONSTRAINT _invalidation_reader_pkey
+    DO UPDATE SET snapshot = excluded.snapshot, cluster = excluded.cluster;
+END
+$$;
+COMMENT ON FUNCTION _invalidation_attach(text, int) IS 'have ingest track an event table for this consumer, who computes in full next, in the same transaction';
+REVOKE ALL ON FUNCTION _invalidation_attach(text, int) FROM PUBLIC;
+
+-- The granules that are news to the consumer, each once, and remember that they are read. A consumer that was never
+-- attached gets an error: it would miss what came before.
+CREATE FUNCTION _invalidation_read(consumer text, target_id int) RETURNS SETOF timestamptz
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    here bigint := (SELECT system_identifier FROM pg_control_system());
+    seen @extschema@._invalidation_reader;
+BEGIN
+    SELECT * INTO seen FROM @extschema@._invalidation_reader r
+    WHERE r.consumer = $1 AND r.target_id = $2 FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'consumer "%" does not read event table number %', $1, $2 USING ERRCODE = 'undefined_object';
+    END IF;
+    IF seen.cluster <> here THEN
+        -- Restored rows: give them a transaction id that means something here.
+        UPDATE @extschema@._invalidation i SET xid = pg_current_xact_id()
+        WHERE i.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND i.xid <> pg_current_xact_id();
+    END IF;
+    -- One statement: what is read and what is remembered are the same snapshot.
+    RETURN QUERY
+    WITH moved AS (
+        UPDATE @extschema@._invalidation_reader r SET snapshot = pg_current_snapshot(), cluster = here
+        WHERE r.consumer = $1 AND r.target_id = $2)
+    SELECT DISTINCT i.granule FROM @extschema@._invalidation i
+    WHERE i.target_id = $2 AND (seen.cluster <> here OR NOT pg_visible_in_snapshot(i.xid, seen.snapshot))
+    ORDER BY i.granule;
+END
+$$;
+COMMENT ON FUNCTION _invalidation_read(text, int) IS 'the granules that changed since this consumer read last, which it has read now';
+REVOKE ALL ON FUNCTION _invalidation_read(text, int) FROM PUBLIC;
+
+-- Stop reading all targets; ingest stops tracking those that nobody reads.
+CREATE FUNCTION _invalidation_detach(consumer text) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Lock first: the last statement must see whoever is attaching at the same time.
+    SELECT FROM @extschema@._target t JOIN @extschema@._invalidation_reader r USING (target_id)
+    WHERE r.consumer = $1 ORDER BY t.target_id FOR UPDATE OF t;
+    DELETE FROM @extschema@._invalidation_reader r WHERE r.consumer = $1;
+    UPDATE @extschema@._target t SET tracked = false
+    WHERE t.tracked AND NOT EXISTS (SELECT FROM @extschema@._invalidation_reader r WHERE r.target_id = t.target_id);
+$$;
+COMMENT ON FUNCTION _invalidation_detach(text) IS 'forget a consumer; event tables that nobody reads are no longer tracked';
+REVOKE ALL ON FUNCTION _invalidation_detach(text) FROM PUBLIC;
+
+-- Delete what every consumer of the target has read (all rows of a target without consumers); gives how many.
+CREATE FUNCTION _invalidation_trim() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trimmed bigint := 0;
+BEGIN
+    -- Somebody is attaching: next time.
+    IF pg_try_advisory_xact_lock('@extschema@._invalidation'::regclass::oid::int, 0) THEN
+        DELETE FROM @extschema@._invalidation i
+        WHERE NOT EXISTS (
+            SELECT FROM @extschema@._invalidation_reader r
+            WHERE r.target_id = i.target_id
+              AND (r.cluster <> (SELECT system_identifier FROM pg_control_system())
+                   OR NOT pg_visible_in_snapshot(i.xid, r.snapshot)));
+        GET DIAGNOSTICS trimmed = ROW_COUNT;
+    END IF;
+    RETURN trimmed;
+END
+$$;
+COMMENT ON FUNCTION _invalidation_trim() IS 'delete the invalidations that every consumer has read; gives how many';
+REVOKE ALL ON FUNCTION _invalidation_trim() FROM PUBLIC;
