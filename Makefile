@@ -15,9 +15,9 @@ DATA_built   = $(EXTENSION)--$(EXTVERSION).sql
 DATA         = $(wildcard updates/*.sql)
 
 REGRESS      = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --inputdir=. --load-extension=pg_partman
+REGRESS_OPTS = --inputdir=. --load-extension=pg_partman --load-extension=event_pipeline
 ISOLATION    = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation --load-extension=pg_partman
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=pg_partman --load-extension=event_pipeline
 TAP_TESTS    = 1
 PROVE_TESTS  = test/t/*.pl
 
@@ -26,7 +26,7 @@ PG_CPPFLAGS  = -Isrc -Ibuild/proto -D'PGDLLEXPORT=__attribute__((visibility("def
 PG_CFLAGS    = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
                -Wno-missing-field-initializers -fvisibility=hidden
 SHLIB_LINK   = $(shell pkg-config --libs libprotobuf-c) -lm
-EXTRA_CLEAN  = build $(EXTENSION)--*.sql
+EXTRA_CLEAN  = build/proto $(EXTENSION)--*.sql
 
 PG_CONFIG   ?= pg_config
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
