@@ -9,7 +9,7 @@ MODULE_big   = $(EXTENSION)
 SOURCES      = $(foreach m,$(MODULES_ORDERED),$(sort $(wildcard src/$(m)/*.c src/$(m)/*/*.c)))
 PROTO_C      = build/proto/google/protobuf/descriptor.pb-c.c
 OBJS         = $(SOURCES:.c=.o) $(PROTO_C:.c=.o)
-HEADERS_ALL  = $(wildcard src/*/*.h src/*/*/*.h) $(PROTO_C:.c=.h)
+ALL_HEADERS  = $(wildcard src/*/*.h src/*/*/*.h) $(PROTO_C:.c=.h)
 SQL          = $(foreach m,$(MODULES_ORDERED),$(sort $(wildcard src/$(m)/*.sql)))
 DATA_built   = $(EXTENSION)--$(EXTVERSION).sql
 DATA         = $(wildcard updates/*.sql)
@@ -45,4 +45,4 @@ $(PROTO_C) $(PROTO_C:.c=.h) &: $(PROTO_INCLUDE)/google/protobuf/descriptor.proto
 $(PROTO_C:.c=.o) $(PROTO_C:.c=.bc): override CFLAGS += -w
 
 # PGXS does not track headers.
-$(OBJS) $(OBJS:.o=.bc): $(HEADERS_ALL)
+$(OBJS) $(OBJS:.o=.bc): $(ALL_HEADERS)
