@@ -123,16 +123,16 @@ CREATE TABLE _invalidation (
 COMMENT ON SEQUENCE _invalidation_id_seq IS 'numbers for _invalidation.invalidation_id';
 COMMENT ON TABLE _invalidation IS 'which quarter hours of which event table have changed since the rollups read them';
 
--- One command each: they all update the same row of pg_extension.
-DO $$
-DECLARE
-    r regclass;
-BEGIN
-    FOREACH r IN ARRAY ARRAY[
-        '_stream', '_stream_id_seq', '_target', '_target_id_seq', '_attribute',
-        '_schema_change', '_schema_change_id_seq', '_rejection', '_rejection_id_seq',
-        '_counter', '_invalidation', '_invalidation_id_seq']::regclass[] LOOP
-        PERFORM pg_catalog.pg_extension_config_dump(r, '');
-    END LOOP;
-END
-$$;
+-- One statement each: the function changes one row of pg_extension, and a statement may do that once.
+SELECT pg_catalog.pg_extension_config_dump('_stream', '');
+SELECT pg_catalog.pg_extension_config_dump('_stream_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_target', '');
+SELECT pg_catalog.pg_extension_config_dump('_target_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_attribute', '');
+SELECT pg_catalog.pg_extension_config_dump('_schema_change', '');
+SELECT pg_catalog.pg_extension_config_dump('_schema_change_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_rejection', '');
+SELECT pg_catalog.pg_extension_config_dump('_rejection_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_counter', '');
+SELECT pg_catalog.pg_extension_config_dump('_invalidation', '');
+SELECT pg_catalog.pg_extension_config_dump('_invalidation_id_seq', '');

@@ -1,0 +1,229 @@
+-- lifecycle/partition.sql: the one adapter to pg_partman, 4.7 and 5.x, in whatever schema it lives.
+--
+-- Every event and raw table is a partition set of pg_partman: registered in its part_config, partitions made by its
+-- create_partition_time() under its names, found again by its maintenance. What is done differently, and why:
+--
+--   * A set is registered by writing its part_config row, not by create_parent() (create_partition() since 5.4). That
+--     function also makes a template table in pg_partman's own schema, which would ask for CREATE there, serves nothing that
+--     we use and is shared by tables whose long names begin alike; and a default partition.
+--   * No default partition. Rows in it would keep the proper partition from being made, and ATTACH takes ACCESS EXCLUSIVE on
+--     it, so every reader of the table would wait. Without one, ATTACH takes SHARE UPDATE EXCLUSIVE on the table and
+--     nobody waits. Maintenance of both majors works without one. A row without a partition is an error, so ingest calls _partition_ensure() first.
+--   * pg_partman cuts long table names, so the partitions of two tables that begin alike would share names and the second
+--     table would silently get none. Where it would cut, the partition is made here, with a hash of the table's name in its own.
+--   * Partitions are cut and named in UTC whatever the session's zone, counted from 2000-01-01 (months) or Monday 2000-01-03.
+--
+-- All functions run as the caller, who owns the table and has the rights that _partition_create() spells out when they are absent.
+-- pg_partman turns every error into SQLSTATE P0001, so locks are taken here first: lock_timeout and deadlocks keep theirs.
+
+CREATE FUNCTION _partition_missing(relation regclass, times timestamptz[]) RETURNS timestamptz[]
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_partition_missing';
+COMMENT ON FUNCTION _partition_missing(regclass, timestamptz[]) IS
+    'those of the times that no partition of the table holds yet, seen as the tuple router sees it';
+
+CREATE FUNCTION _partman_run(query text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_partman_run';
+COMMENT ON FUNCTION _partman_run(text) IS
+    'run one statement as the caller under settings that pg_partman needs, and put back every setting that it changed';
+
+CREATE FUNCTION _partman_schema() RETURNS name
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_in name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                      WHERE e.extname = 'pg_partman');
+BEGIN
+    IF found_in IS NULL THEN
+        RAISE EXCEPTION 'extension "pg_partman" is not installed'
+            USING ERRCODE = 'undefined_object', HINT = 'CREATE EXTENSION pg_partman;';
+    END IF;
+    RETURN found_in;
+END
+$$;
+COMMENT ON FUNCTION _partman_schema() IS 'the schema in which pg_partman lives';
+
+CREATE FUNCTION _partman_major() RETURNS int
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT split_part(extversion, '.', 1)::int FROM pg_extension WHERE extname = 'pg_partman' $$;
+COMMENT ON FUNCTION _partman_major() IS 'the major version of the installed pg_partman';
+
+CREATE FUNCTION _partman_key(relation regclass) RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text;
+BEGIN
+    SELECT n.nspname || '.' || c.relname INTO key
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    IF key LIKE '%.%.%' THEN
+        RAISE EXCEPTION 'pg_partman does not take names with a period: %', relation
+            USING ERRCODE = 'invalid_name', HINT = 'Choose a schema and a table name without periods.';
+    END IF;
+    RETURN key;
+END
+$$;
+COMMENT ON FUNCTION _partman_key(regclass) IS 'how pg_partman writes a table in part_config: schema.table, not quoted';
+
+-- Days and longer, or shorter than a day; a month has no fixed number of days, so the two do not mix.
+CREATE FUNCTION _partition_start(at timestamptz, period interval) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN months = 0 THEN date_bin(period, at, '2000-01-03 00:00+00')
+        ELSE (timestamp '2000-01-01' + make_interval(months => months *
+              floor(((extract(year FROM utc) - 2000) * 12 + extract(month FROM utc) - 1) / months)::int)) AT TIME ZONE 'UTC'
+        END
+    FROM (SELECT at AT TIME ZONE 'UTC' AS utc,
+                 (extract(year FROM period) * 12 + extract(month FROM period))::int AS months) parts
+$$;
+COMMENT ON FUNCTION _partition_start(timestamptz, interval) IS 'where the partition that holds this time begins';
+
+CREATE FUNCTION _partition_create(relation regclass, control text, period interval) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET IntervalStyle = postgres
+AS $$
+DECLARE
+    partman name := @extschema@._partman_schema();
+    modern  boolean := @extschema@._partman_major() >= 5;
+    key     text := @extschema@._partman_key(relation);
+    config  text := format('%I.part_config', partman);
+    months  int := extract(year FROM period) * 12 + extract(month FROM period);
+    suffix  text := CASE WHEN modern THEN 'YYYYMMDD' ELSE 'YYYY_MM_DD' END;
+BEGIN
+    IF period < interval '1 second' OR (months <> 0 AND period <> make_interval(months => months)) THEN
+        RAISE EXCEPTION 'cannot partition by intervals of %', period
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Choose whole months or years, or days and shorter units down to one second.';
+    END IF;
+    PERFORM @extschema@._partition_missing(relation, '{}');     -- right kind of table, or an error
+    IF NOT EXISTS (SELECT FROM pg_partitioned_table p JOIN pg_attribute a
+                   ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+                   WHERE p.partrelid = relation AND a.attname = control) THEN
+        RAISE EXCEPTION 'table % is not partitioned by column "%"', relation, control
+            USING ERRCODE = 'undefined_column';
+    END IF;
+    IF NOT has_schema_privilege(partman, 'USAGE') OR NOT has_table_privilege(config, 'SELECT')
+        OR NOT has_table_privilege(config, 'INSERT') OR NOT has_table_privilege(config, 'UPDATE')
+        OR NOT has_table_privilege(config, 'DELETE') OR NOT has_table_privilege(config || '_sub', 'SELECT') THEN
+        RAISE EXCEPTION 'permission denied for pg_partman in schema "%"', partman
+            USING ERRCODE = 'insufficient_privilege', HINT = format(
+                'As its owner: GRANT USAGE ON SCHEMA %1$I TO %3$I; GRANT SELECT, INSERT, UPDATE, DELETE ON %2$s TO %3$I; GRANT SELECT ON %2$s_sub TO %3$I;',
+                partman, config, current_user);
+    END IF;
+    IF period < interval '1 day' THEN
+        suffix := suffix || '_HH24MISS';
+    END IF;
+    EXECUTE format($sql$
+        INSERT INTO %s (parent_table, control, partition_type, partition_interval, datetime_string, premake,
+                        automatic_maintenance, infinite_time_partitions, retention_keep_table, jobmon %s)
+        VALUES ($1, $2, %L, $3, $4, 2, 'on', true, false, false %s)$sql$,
+        config, CASE WHEN modern THEN ', default_table, date_trunc_interval' END,
+        CASE WHEN modern THEN 'range' ELSE 'native' END, CASE WHEN modern THEN ', false, ''second''' END)
+    USING key, control, period::text, suffix;
+    PERFORM @extschema@._partition_premake(relation);
+END
+$$;
+COMMENT ON FUNCTION _partition_create(regclass, text, interval) IS
+    'register a table that is partitioned by range of a timestamptz column with pg_partman, and make its first partitions';
+
+CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[]) RETURNS int
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    partman name;
+    key     text;
+    schema_name name;
+    table_name  name;
+    config  record;
+    starts  timestamptz[];
+    plain   timestamptz[];
+    start   timestamptz;
+BEGIN
+    IF cardinality(@extschema@._partition_missing(relation, times)) = 0 THEN
+        RETURN 0;
+    END IF;
+    partman := @extschema@._partman_schema();
+    key := @extschema@._partman_key(relation);
+    EXECUTE format('SELECT partition_interval::interval AS period, datetime_string AS suffix FROM %I.part_config '
+                   'WHERE parent_table = $1', partman) INTO config USING key;
+    IF config.period IS NULL THEN
+        RAISE EXCEPTION 'table % is not managed by pg_partman', relation USING ERRCODE = 'undefined_object';
+    END IF;
+    -- What ATTACH will take: one maker of partitions per table at a time, and no reader or writer waits.
+    EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', relation);
+    IF EXISTS (SELECT FROM unnest(times) t WHERE t < '0001-01-01' OR t >= '9999-01-01') THEN
+        RAISE EXCEPTION 'no partition can hold a time outside the years 1 to 9998'
+            USING ERRCODE = 'datetime_field_overflow';
+    END IF;
+    starts := ARRAY(SELECT DISTINCT @extschema@._partition_start(t, config.period)
+                    FROM unnest(@extschema@._partition_missing(relation, times)) t ORDER BY 1);
+    IF starts = '{}' THEN
+        RETURN 0;
+    END IF;
+    SELECT n.nspname, c.relname INTO schema_name, table_name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    IF octet_length(table_name || '_p' || to_char(now(), config.suffix)) < 63 THEN
+        PERFORM @extschema@._partman_run(format(
+            'SELECT %I.create_partition_time(p_parent_table => %L, p_partition_times => %L::timestamptz[] %s)',
+            partman, key, starts, CASE WHEN @extschema@._partman_major() < 5 THEN ', p_analyze => false' END));
+    ELSE
+        FOREACH start IN ARRAY starts LOOP
+            PERFORM @extschema@._partition_attach(relation, schema_name, table_name, start,
+                                                  start + config.period, to_char(start, config.suffix));
+        END LOOP;
+    END IF;
+    IF cardinality(@extschema@._partition_missing(relation, times)) > 0 THEN
+        RAISE EXCEPTION 'pg_partman made no partition of % for %', relation,
+            (@extschema@._partition_missing(relation, times))[1]
+            USING ERRCODE = 'duplicate_table', HINT = 'A table that is no partition of it has the name that the partition needs.';
+    END IF;
+    RETURN cardinality(starts);
+END
+$$;
+COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[]) IS
+    'make the partitions that hold these times where there are none yet, however old; gives how many were made';
+
+-- As create_partition_time() does it, for a table whose name it would cut.
+CREATE FUNCTION _partition_attach(relation regclass, schema_name name, table_name name, lower_bound timestamptz,
+                                  upper_bound timestamptz, suffix text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tail text := '_' || left(md5(table_name), 8) || '_p' || suffix;
+    part text;
+BEGIN
+    -- The longest start of the name that leaves room, cut between characters.
+    SELECT left(table_name, n) || tail INTO part FROM generate_series(length(table_name), 0, -1) n
+    WHERE octet_length(left(table_name, n) || tail) <= 63 LIMIT 1;
+    EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE '
+                   'INCLUDING COMMENTS INCLUDING GENERATED)', schema_name, part, relation);
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)',
+                   relation, schema_name, part, lower_bound, upper_bound);
+END
+$$;
+COMMENT ON FUNCTION _partition_attach(regclass, name, name, timestamptz, timestamptz, text) IS
+    'make one partition under a name that tables with long names do not share';
+
+CREATE FUNCTION _partition_premake(relation regclass) RETURNS int
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    times timestamptz[];
+BEGIN
+    EXECUTE format('SELECT array_agg(now() + n * partition_interval::interval) '
+                   'FROM %I.part_config, generate_series(0, premake) n WHERE parent_table = $1',
+                   @extschema@._partman_schema()) INTO times USING @extschema@._partman_key(relation);
+    RETURN @extschema@._partition_ensure(relation, coalesce(times, '{}'));
+END
+$$;
+COMMENT ON FUNCTION _partition_premake(regclass) IS
+    'make the partition for now and as many after it as part_config.premake says; gives how many were made';
+
+CREATE FUNCTION _partition_drop_config(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('DELETE FROM %I.part_config WHERE parent_table = $1', @extschema@._partman_schema())
+    USING @extschema@._partman_key(relation);
+END
+$$;
+COMMENT ON FUNCTION _partition_drop_config(regclass) IS 'let pg_partman forget a table; its partitions stay';
