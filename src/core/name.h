@@ -17,16 +17,29 @@
  * http_server; gpsFix2 -> gps_fix2; letters of any script kept, lower-cased; other characters
  * become one '_'; none at either end.  A leading digit gets '_' before it; nothing left gives "attribute".
  * Names that PostgreSQL reserves or keeps for itself (user, select, xmin, ctid, tableoid ...), our
- * fixed columns (event_time, received_at) and the prefix _ep_ get the suffix '_' (or prefix 'x').
- * Too long: cut on a character boundary + '_' + 8 hex of the path's hash.
+ * fixed columns (event_time, received_at) get the suffix '_'.  None starts with our prefix _ep_,
+ * because none starts with '_' and a letter.
+ * Too long: cut on a character boundary + '_' + 8 hex of the path's hash, which is ep_name_hash of the published spelling.
  */
 extern void ep_name_from_path(const EpPath *path, char *name);
 
-/* The same for one segment of a table name (route values): no reserved-word suffix, at most max bytes. */
+/*
+ * The same for one segment of a table name (route values): no reserved-word suffix, nothing before
+ * a digit, at most max bytes (name has max + 1); the hash is ep_name_hash(segment).
+ */
 extern void ep_name_from_segment(const char *segment, size_t length, char *name, size_t max);
 
-/* When the name is taken by another attribute: prefix + '_' + 8 hex of the path's hash, within 63 bytes. */
+/*
+ * When the name is taken by another attribute: prefix + '_' + 8 hex of the path's hash, within 63
+ * bytes.  Called again on its own result it gives the next of a fixed series of names.
+ */
 extern void ep_name_distinguish(const EpPath *path, char *name);
+
+/*
+ * The lower-case form of one character: Latin, Greek, Cyrillic, Armenian, Georgian;
+ * any other is given back as it is.  Fixed for ever, whatever the server's locale.
+ */
+extern uint32_t ep_name_lower(uint32_t code);
 
 /* FNV-1a over bytes; the hash that names use, fixed for ever. */
 extern uint32_t ep_name_hash(const char *bytes, size_t length);

@@ -22,6 +22,7 @@ struct EpPath
 {
 	EpPath *parent;   /* NULL for the root */
 	EpPath *follower; /* the sibling last seen after this one: a guess that saves hashing */
+	EpPath *first;    /* the child last seen first under this one: the same guess */
 	EpPath *chain;    /* next node of the same hash bucket */
 	const char *key;  /* this segment, as spelled; not NUL-terminated for decoders' use */
 	uint32_t key_length;
@@ -60,13 +61,27 @@ extern EpPath *ep_path_child(EpPathTree *tree, EpPath *parent, EpPath *previous,
 extern EpPath *ep_path_find(EpPathTree *tree, EpPath *parent, const char *key, size_t length);
 
 /*
+ * The nodes from path up to, not with, the root; how many.  No decoder nests deeper than
+ * EP_PATH_SEGMENTS_MAX; of a deeper path the head is left out.
+ */
+#define EP_PATH_SEGMENTS_MAX 256
+extern size_t ep_path_segments(const EpPath *path, const EpPath **segments);
+
+/*
  * The published spelling: segments joined by '.', a segment that is no plain identifier
  * ([A-Za-z_][A-Za-z0-9_]*) in double quotes with JSON escapes: device."serial no".x
  * NUL-terminated, from arena; NULL when the arena is full.
  */
 extern char *ep_path_to_text(const EpPath *path, EpArena *arena);
 
-/* The node that a published spelling names, made if need be; NULL when the text is malformed. */
+/* The same spelling given to sink piece by piece, without an arena. */
+typedef void (*EpPathSink)(void *context, const char *bytes, size_t length);
+extern void ep_path_spell(const EpPath *path, EpPathSink sink, void *context);
+
+/*
+ * The node that a published spelling names, made if need be; NULL when the text is malformed.
+ * People type these, so an unquoted segment may hold anything but '.', '"', '\\' and controls.
+ */
 extern EpPath *ep_path_from_text(EpPathTree *tree, const char *text, EpArena *overflow);
 
 /*

@@ -78,8 +78,23 @@ extern EpType ep_type_of(const EpValue *value);
  * The least type that holds both without loss, or EP_TYPE_NONE when there is none (then the
  * later value is a misfit).  EP_TYPE_NONE is neutral: join(NONE, t) = t.
  * untyped: both sides come from cells of text (CSV), so EP_TYPE_TEXT holds everything.
+ * A type alone does not tell how large its integers are: join(INT8, FLOAT8) = FLOAT8 assumes
+ * that they are below 2^53.  EpTypeGuess, below, looks at the values and does not assume.
  */
 extern EpType ep_type_join(EpType a, EpType b, bool untyped);
+
+/*
+ * The type of a column that does not exist yet, joined over all values of a statement.  Start
+ * from {0}.  ep_type_guess returns false when the value fits no join (a variant column, or
+ * rescue) and then leaves the guess alone.
+ */
+typedef struct EpTypeGuess
+{
+	EpType type;
+	bool wide; /* an integer of 2^53 or more was seen: with floats that makes numeric */
+} EpTypeGuess;
+
+extern bool ep_type_guess(EpTypeGuess *guess, const EpValue *value);
 
 /*
  * True when a column of this type takes the value unchanged.  int8 into float8 only below

@@ -1,0 +1,230 @@
+/*
+ * number.c
+ *	  Decimal literals: which of int8, float8 and numeric holds one exactly.
+ *
+ * A float8 holds a literal when the shortest text that reads back as that float8 has the same
+ * digits; then the column shows what the source said.  Up to 15 digits that is always so, and with a
+ * small power of ten the value is one exact multiplication or division (Clinger, "How to read
+ * floating point numbers accurately", 1990).
+ */
+#include "core/value.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXACT_DIGITS 15
+#define SHORTEST_DIGITS 17
+#define EXACT_POWER 22
+
+/* What numeric can hold (PostgreSQL documentation, table 8.2). */
+#define NUMERIC_BEFORE 131072
+#define NUMERIC_AFTER 16383
+#define EXPONENT_MAX 1000000 /* no larger one can matter; keeps sums far from overflow */
+
+/* A literal taken apart: digits without leading and trailing zeros, times ten to the power. */
+typedef struct Decimal
+{
+	bool negative;
+	bool fraction;   /* has a point or an exponent */
+	uint64_t digits; /* the first 19 of them */
+	int64_t count;   /* significant digits, 0 for zero */
+	int64_t power;   /* value = digits (all of them) * 10^power */
+	int64_t after;   /* digits that numeric keeps after the point */
+	size_t length;   /* bytes read */
+} Decimal;
+
+static const double powers[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+											   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+											   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static inline bool
+is_digit(const char *p, const char *end)
+{
+	return p < end && (uint8_t) (*p - '0') < 10;
+}
+
+/* Digits from p on into d; zeros holds back those that may turn out to be trailing. */
+static const char *
+read_digits(const char *p, const char *end, Decimal *d, int64_t *zeros)
+{
+	for (; is_digit(p, end); p++)
+	{
+		if (*p == '0')
+		{
+			*zeros += d->count > 0;
+			continue;
+		}
+		if (d->count + *zeros < 19)
+		{
+			for (int64_t i = 0; i < *zeros; i++)
+				d->digits *= 10;
+			d->digits = d->digits * 10 + (uint64_t) (*p - '0');
+		}
+		d->count += *zeros + 1;
+		*zeros = 0;
+	}
+	return p;
+}
+
+static const char *
+read_exponent(const char *p, const char *end, int64_t *exponent)
+{
+	bool negative = false;
+	int64_t value = 0;
+
+	if (p < end && (*p == '+' || *p == '-'))
+		negative = *p++ == '-';
+	if (!is_digit(p, end))
+		return NULL;
+	for (; is_digit(p, end); p++)
+		if (value < EXPONENT_MAX)
+			value = value * 10 + (*p - '0');
+	*exponent = negative ? -value : value;
+	return p;
+}
+
+/* Read a JSON number (RFC 8259 section 6) from text; false when there is none. */
+static bool
+read_decimal(const char *text, size_t length, Decimal *d)
+{
+	const char *p = text;
+	const char *end = text + length;
+	const char *start;
+	int64_t zeros = 0;
+	int64_t exponent = 0;
+	int64_t places = 0;
+
+	memset(d, 0, sizeof *d);
+	if (p < end && *p == '-')
+		d->negative = *p++ == '-';
+	if (!is_digit(p, end) || (*p == '0' && is_digit(p + 1, end)))
+		return false;
+	p = read_digits(p, end, d, &zeros);
+	if (p < end && *p == '.')
+	{
+		d->fraction = true;
+		start = ++p;
+		p = read_digits(p, end, d, &zeros);
+		if (p == start)
+			return false;
+		places = p - start;
+	}
+	if (p < end && (*p == 'e' || *p == 'E'))
+	{
+		d->fraction = true;
+		p = read_exponent(p + 1, end, &exponent);
+		if (p == NULL)
+			return false;
+	}
+	d->power = exponent - places + zeros;
+	d->after = places - exponent;
+	d->length = (size_t) (p - text);
+	return true;
+}
+
+/* Whether the shortest text of f has exactly these digits. count is at most SHORTEST_DIGITS. */
+static bool
+gives_back(double f, const Decimal *d)
+{
+	char buffer[40];
+	Decimal shown;
+
+	for (int digits = EXACT_DIGITS; digits <= SHORTEST_DIGITS; digits++)
+	{
+		snprintf(buffer, sizeof buffer, "%.*e", digits - 1, fabs(f));
+		if (strtod(buffer, NULL) == fabs(f))
+			break;
+	}
+	return read_decimal(buffer, strlen(buffer), &shown) && shown.digits == d->digits &&
+		   shown.power == d->power;
+}
+
+/* Set *f when float8 holds d exactly as written. */
+static bool
+to_float(const Decimal *d, double *f)
+{
+	char buffer[64];
+
+	if (d->count > SHORTEST_DIGITS)
+		return false;
+	if (d->count <= EXACT_DIGITS && d->power >= -EXACT_POWER && d->power <= EXACT_POWER)
+	{
+		*f = (double) d->digits;
+		*f = d->power < 0 ? *f / powers[-d->power] : *f * powers[d->power];
+	}
+	else if (d->count == 0)
+		*f = 0;
+	else
+	{
+		snprintf(buffer, sizeof buffer, "%llue%lld", (unsigned long long) d->digits, (long long) d->power);
+		*f = strtod(buffer, NULL);
+		if (isinf(*f) || !gives_back(*f, d))
+			return false;
+	}
+	if (d->negative)
+		*f = -*f;
+	return true;
+}
+
+static bool
+to_int(const Decimal *d, int64_t *i)
+{
+	uint64_t value = d->digits;
+
+	if (d->count > 19)
+		return false;
+	for (int64_t n = d->power; n > 0 && d->count > 0; n--)
+		if (__builtin_mul_overflow(value, 10, &value))
+			return false;
+	if (value > (uint64_t) INT64_MAX + d->negative)
+		return false;
+	*i = d->negative ? (int64_t) -value : (int64_t) value;
+	return true;
+}
+
+static EpCode
+classify(const Decimal *d, EpValue *value)
+{
+	if (!d->fraction && to_int(d, &value->as.i))
+		value->kind = EP_INT;
+	else if (d->after > NUMERIC_AFTER || (d->count > 0 && d->count + d->power > NUMERIC_BEFORE) ||
+			 d->after < -EXPONENT_MAX)
+		return EP_E_RANGE;
+	else if (d->fraction && to_float(d, &value->as.f))
+		value->kind = EP_FLOAT;
+	else
+		value->kind = EP_NUMERIC;
+	return EP_OK;
+}
+
+EpCode
+ep_value_from_number(const char *text, size_t length, EpValue *value)
+{
+	Decimal d;
+
+	*value = (EpValue){.kind = EP_NULL, .text = text, .length = length};
+	if (!read_decimal(text, length, &d) || d.length != length)
+		return EP_E_SYNTAX;
+	return classify(&d, value);
+}
+
+EpValue
+ep_value_from_literal(const char *text, size_t length)
+{
+	EpValue value = {.kind = EP_TEXT, .untyped = true, .text = text, .length = length};
+	Decimal d;
+
+	if (length == 4 && memcmp(text, "true", 4) == 0)
+	{
+		value.kind = EP_BOOL;
+		value.as.boolean = true;
+	}
+	else if (length == 5 && memcmp(text, "false", 5) == 0)
+		value.kind = EP_BOOL;
+	else if (read_decimal(text, length, &d) && d.length == length && !(d.negative && d.count == 0) &&
+			 classify(&d, &value) != EP_OK)
+		value.kind = EP_TEXT;
+	return value;
+}
