@@ -77,12 +77,12 @@ server_folder()
 	folder=$top/build/$1
 	rm -rf "$folder"
 	mkdir -p "$folder"
+	chmod 700 "$folder"
 	if is_root; then chown postgres: "$folder"; fi
 	if [ ${#folder} -gt 80 ] || ! as_server test -w "$folder"
 	then
 		rmdir "$folder"
 		folder=$(mktemp -d -p /var/tmp)
-		chmod 700 "$folder"
 		if is_root; then chown postgres: "$folder"; fi
 		say "  the server's user cannot use $top/build: the cluster is in $folder"
 	fi
