@@ -14,7 +14,7 @@ need_packages()
 	[ ${#missing[@]} = 0 ] && return
 	may_need_root "installing packages"
 	refresh_package_lists
-	step "installing ${#missing[@]} packages and what they need" \
+	step "installing ${missing[0]}$([ ${#missing[@]} = 1 ] || echo " and $((${#missing[@]} - 1)) more")" \
 		"see whether 'apt-get install ${missing[*]}' works by hand" install_packages "${missing[@]}"
 }
 
