@@ -1,4 +1,5 @@
 -- The pg_partman adapter: registration, partitions on demand, odd names, rights, settings left alone.
+\set SHOW_CONTEXT never
 SELECT format('SET search_path = public, event_pipeline, %I', event_pipeline._partman_schema()) AS set_path \gset
 :set_path;
 SET TimeZone = 'America/New_York';

@@ -116,8 +116,8 @@ BEGIN
         INSERT INTO %s (parent_table, control, partition_type, partition_interval, datetime_string, premake,
                         automatic_maintenance, infinite_time_partitions, retention_keep_table, jobmon %s)
         VALUES ($1, $2, %L, $3, $4, 2, 'on', true, false, false %s)$sql$,
-        config, CASE WHEN modern THEN ', default_table, date_trunc_interval' END,
-        CASE WHEN modern THEN 'range' ELSE 'native' END, CASE WHEN modern THEN ', false, ''second''' END)
+        config, CASE WHEN modern THEN ', date_trunc_interval' END,
+        CASE WHEN modern THEN 'range' ELSE 'native' END, CASE WHEN modern THEN ', ''second''' END)
     USING key, control, period::text, suffix;
     PERFORM @extschema@._partition_premake(relation);
 END
