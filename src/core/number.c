@@ -199,22 +199,89 @@ classify(const Decimal *d, EpValue *value)
 	return EP_OK;
 }
 
+/*
+ * The everyday number: up to 18 digits, no exponent, and up to EXACT_DIGITS of them when there is
+ * a fraction.  Where it ends, or NULL: then the long way decides.
+ */
+static const char *
+read_plain(const char *text, const char *end, EpValue *value)
+{
+	const char *p = text;
+	const char *start;
+	uint64_t digits = 0;
+	size_t places = 0;
+	bool negative = p < end && *p == '-';
+
+	start = p += negative;
+	for (; is_digit(p, end); p++)
+		digits = digits * 10 + (uint64_t) (*p - '0');
+	if (p == start || p - start > 18 || (*start == '0' && p - start > 1))
+		return NULL;
+	if (p < end && *p == '.')
+	{
+		for (start = ++p; is_digit(p, end); p++)
+			digits = digits * 10 + (uint64_t) (*p - '0');
+		places = (size_t) (p - start);
+		/* many digits may have wrapped around; the length tells */
+		if (places == 0 || p - text > EXACT_DIGITS + 2)
+			return NULL;
+	}
+	if (p < end && (*p | 0x20) == 'e')
+		return NULL;
+	if (places == 0)
+	{
+		value->kind = EP_INT;
+		value->as.i = negative ? -(int64_t) digits : (int64_t) digits;
+		return p;
+	}
+	if (digits >= UINT64_C(1000000000000000))
+		return NULL;
+	value->kind = EP_FLOAT;
+	value->as.f = (double) digits / powers[places];
+	if (negative)
+		value->as.f = -value->as.f;
+	return p;
+}
+
+EpCode
+ep_value_read_number(const char *text, const char *end, EpValue *value)
+{
+	const char *after;
+	Decimal d;
+
+	*value = (EpValue){.kind = EP_NULL, .text = text};
+	after = read_plain(text, end, value);
+	if (after != NULL)
+	{
+		value->length = (size_t) (after - text);
+		return EP_OK;
+	}
+	if (!read_decimal(text, (size_t) (end - text), &d))
+		return EP_E_SYNTAX;
+	value->length = d.length;
+	return classify(&d, value);
+}
+
 EpCode
 ep_value_from_number(const char *text, size_t length, EpValue *value)
 {
-	Decimal d;
+	EpCode code = ep_value_read_number(text, text + length, value);
 
-	*value = (EpValue){.kind = EP_NULL, .text = text, .length = length};
-	if (!read_decimal(text, length, &d) || d.length != length)
-		return EP_E_SYNTAX;
-	return classify(&d, value);
+	return code == EP_OK && value->length != length ? EP_E_SYNTAX : code;
+}
+
+/* "-0", "-0.0": minus zero is no number that comes back as it was. */
+static bool
+is_minus_zero(const EpValue *value)
+{
+	return value->text[0] == '-' &&
+		   ((value->kind == EP_INT && value->as.i == 0) || (value->kind == EP_FLOAT && value->as.f == 0));
 }
 
 EpValue
 ep_value_from_literal(const char *text, size_t length)
 {
-	EpValue value = {.kind = EP_TEXT, .untyped = true, .text = text, .length = length};
-	Decimal d;
+	EpValue value = {.kind = EP_TEXT};
 
 	if (length == 4 && memcmp(text, "true", 4) == 0)
 	{
@@ -223,8 +290,11 @@ ep_value_from_literal(const char *text, size_t length)
 	}
 	else if (length == 5 && memcmp(text, "false", 5) == 0)
 		value.kind = EP_BOOL;
-	else if (read_decimal(text, length, &d) && d.length == length && !(d.negative && d.count == 0) &&
-			 classify(&d, &value) != EP_OK)
+	else if (length > 0 && (text[0] == '-' || is_digit(text, text + 1)) &&
+			 (ep_value_from_number(text, length, &value) != EP_OK || is_minus_zero(&value)))
 		value.kind = EP_TEXT;
+	value.untyped = true;
+	value.text = text;
+	value.length = length;
 	return value;
 }

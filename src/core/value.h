@@ -116,6 +116,12 @@ extern EpValue ep_value_from_literal(const char *text, size_t length);
 extern EpCode ep_value_from_number(const char *text, size_t length, EpValue *value) EP_CHECK_RESULT;
 
 /*
+ * The same for the number that starts at text and ends at or before end; value->length says
+ * where.  EP_E_SYNTAX when no JSON number starts there.
+ */
+extern EpCode ep_value_read_number(const char *text, const char *end, EpValue *value) EP_CHECK_RESULT;
+
+/*
  * RFC 3339 / ISO 8601 date-time (space or T, fraction of any length, zone Z or +hh[:mm]; no zone
  * means UTC), or a bare date.  false when it is none or the year is outside 1..9999.
  */

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
-static const EpFormat *const formats[] = {NULL};
+static const EpFormat *const formats[] = {
+	&ep_json_format,
+	&ep_csv_format,
+	NULL,
+};
 
 const EpFormat *
 ep_format_find(const char *name)

@@ -1,0 +1,14 @@
+/*
+ * fuzz.c
+ *	  Any bytes as a csv payload.
+ */
+#include "fuzz.h"
+
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	(void) fuzz_decode(&ep_csv_format, NULL, NULL, data, size);
+	return 0;
+}
