@@ -9,7 +9,11 @@
 #define EP_CORE_COMPAT_H
 
 #include "postgres.h"
+#include "executor/executor.h"
 #include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_relation.h"
+#include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150000
 #error "event_pipeline needs PostgreSQL 15 or later"
@@ -22,5 +26,55 @@
 #define EP_FUNCTION(name)                     \
 	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(name)
+
+/*
+ * Executor state for inserting into one relation without a plan, permissions already settled.
+ * 16 split permissions off the range table (commit a61b1f74), 18 wants the unpruned relations.
+ */
+static inline EState *
+ep_executor_state(Relation relation)
+{
+	EState *estate = CreateExecutorState();
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List *permissions = NIL;
+
+	rte->rtekind = RTE_RELATION;
+	rte->relid = RelationGetRelid(relation);
+	rte->relkind = relation->rd_rel->relkind;
+	rte->rellockmode = RowExclusiveLock;
+#if PG_VERSION_NUM >= 180000
+	addRTEPermissionInfo(&permissions, rte);
+	ExecInitRangeTable(estate, list_make1(rte), permissions, bms_make_singleton(1));
+#elif PG_VERSION_NUM >= 160000
+	addRTEPermissionInfo(&permissions, rte);
+	ExecInitRangeTable(estate, list_make1(rte), permissions);
+#else
+	(void) permissions;
+	ExecInitRangeTable(estate, list_make1(rte));
+#endif
+	return estate;
+}
+
+/* The map from the root's columns to a leaf's, or NULL; built on demand since 16 (commit fb958b5d). */
+static inline TupleConversionMap *
+ep_root_to_child_map(ResultRelInfo *leaf, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecGetRootToChildMap(leaf, estate);
+#else
+	return leaf->ri_RootToPartitionMap;
+#endif
+}
+
+/* ExecInsertIndexTuples for a plain insert; 16 added an argument (commit 19d8e230). */
+static inline List *
+ep_insert_index_tuples(ResultRelInfo *leaf, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(leaf, slot, estate, false, false, NULL, NIL, false);
+#else
+	return ExecInsertIndexTuples(leaf, slot, estate, false, false, NULL, NIL);
+#endif
+}
 
 #endif /* EP_CORE_COMPAT_H */

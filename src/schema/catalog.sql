@@ -15,6 +15,7 @@ CREATE TABLE _stream (
     event_time         text,
     event_id           text,
     route_by           text,
+    id_table           regclass,       -- the ids already taken, for event_id streams
     partition_interval interval NOT NULL,
     raw_retention      interval,
     retention          interval,
@@ -136,3 +137,14 @@ SELECT pg_catalog.pg_extension_config_dump('_rejection_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('_invalidation', '');
 SELECT pg_catalog.pg_extension_config_dump('_invalidation_id_seq', '');
+
+CREATE FUNCTION _catalog_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ep_catalog_changed';
+COMMENT ON FUNCTION _catalog_changed() IS 'tells every backend to read its streams again';
+REVOKE ALL ON FUNCTION _catalog_changed() FROM PUBLIC;
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _stream
+    FOR EACH STATEMENT EXECUTE FUNCTION _catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _target
+    FOR EACH STATEMENT EXECUTE FUNCTION _catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _attribute
+    FOR EACH STATEMENT EXECUTE FUNCTION _catalog_changed();

@@ -1,0 +1,78 @@
+/*
+ * column.c
+ *	  Adding columns to an event table.
+ */
+#include "ddl/column.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "schema/type_map.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* "schema"."name", quoted as needed. */
+static char *
+qualified_name(Oid relation)
+{
+	char *name = get_rel_name(relation);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation)));
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
+}
+
+static void
+run(const char *sql)
+{
+	int code = SPI_execute(sql, false, 0);
+
+	if (code < 0)
+		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
+	CommandCounterIncrement();
+}
+
+bool
+ep_ddl_column_exists(Oid relation, const char *name)
+{
+	return get_attnum(relation, name) != InvalidAttrNumber;
+}
+
+EpType
+ep_ddl_column_type(Oid relation, const char *name)
+{
+	AttrNumber attnum = get_attnum(relation, name);
+
+	return attnum > 0 ? ep_type_from_oid(get_atttype(relation, attnum)) : EP_TYPE_NONE;
+}
+
+static void
+comment_on_column(const char *table, const EpNewColumn *column)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "COMMENT ON COLUMN %s.%s IS %s", table, quote_identifier(column->name),
+					 quote_literal_cstr(column->comment));
+	run(sql.data);
+	pfree(sql.data);
+}
+
+void
+ep_ddl_add_columns(Oid relation, const EpNewColumn *columns, int count)
+{
+	char *table = qualified_name(relation);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s", table);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&sql, "%s ADD COLUMN %s %s", i > 0 ? "," : "", quote_identifier(columns[i].name),
+						 ep_type_name(columns[i].type));
+	run(sql.data);
+	pfree(sql.data);
+	for (int i = 0; i < count; i++)
+		if (columns[i].comment != NULL)
+			comment_on_column(table, &columns[i]);
+}

@@ -1,0 +1,33 @@
+/*
+ * column.h
+ *	  Adding columns to an event table: one ALTER for all of them.
+ */
+#ifndef EP_DDL_COLUMN_H
+#define EP_DDL_COLUMN_H
+
+#include "core/compat.h"
+#include "core/name.h"
+#include "core/value.h"
+
+typedef struct EpNewColumn
+{
+	char name[EP_NAME_MAX + 1];
+	EpType type;
+	const char *comment; /* may be NULL */
+} EpNewColumn;
+
+/*
+ * ALTER TABLE relation ADD COLUMN ... for all count columns, then their comments.  Nullable, no
+ * default, ever.  Goes through the server's utility processing, so event triggers, pgaudit and
+ * Citus see it.  The caller acts as the table's owner, has connected to SPI and holds the lock of
+ * ep_ddl_try_lock.
+ */
+extern void ep_ddl_add_columns(Oid relation, const EpNewColumn *columns, int count);
+
+/* True when the relation has a column of that name (system columns count). */
+extern bool ep_ddl_column_exists(Oid relation, const char *name);
+
+/* Its type, EP_TYPE_NONE when there is no such column or ingest does not write its type. */
+extern EpType ep_ddl_column_type(Oid relation, const char *name);
+
+#endif /* EP_DDL_COLUMN_H */

@@ -1,0 +1,129 @@
+/*
+ * table.c
+ *	  Making routed event tables and the partitions that rows need.
+ *
+ * The statements themselves live in SQL (_create_routed_table of ingest/stream.sql and
+ * _partition_ensure of lifecycle/partition.sql); this only calls them.
+ */
+#include "ddl/table.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "core/name.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* "<event table>_<route>" within 63 bytes. */
+static char *
+routed_table_name(Oid event_relation, const char *route)
+{
+	char segment[EP_NAME_MAX + 1];
+	char *name;
+
+	ep_name_from_segment(route, strlen(route), segment, EP_NAME_MAX);
+	name = psprintf("%s_%s", get_rel_name(event_relation), segment);
+	if (strlen(name) > EP_NAME_MAX)
+	{
+		char *suffix = psprintf("_%08x", ep_name_hash(name, strlen(name)));
+
+		name[pg_mbcliplen(name, strlen(name), EP_NAME_MAX - strlen(suffix))] = '\0';
+		name = psprintf("%s%s", name, suffix);
+	}
+	return name;
+}
+
+Oid
+ep_ddl_create_routed_table(Oid event_relation, const char *route, char **name)
+{
+	Oid types[2] = {OIDOID, TEXTOID};
+	Datum values[2];
+
+	*name = routed_table_name(event_relation, route);
+	if (OidIsValid(get_relname_relid(*name, get_rel_namespace(event_relation))))
+		return InvalidOid;
+	values[0] = ObjectIdGetDatum(event_relation);
+	values[1] = CStringGetTextDatum(*name);
+	if (SPI_execute_with_args("SELECT event_pipeline._create_routed_table($1::regclass, $2)", 2, types,
+							  values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not create table \"%s\"", *name);
+	CommandCounterIncrement();
+	return get_relname_relid(*name, get_rel_namespace(event_relation));
+}
+
+int
+ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count)
+{
+	Oid types[2] = {OIDOID, TIMESTAMPTZARRAYOID};
+	Datum *items = palloc(count * sizeof(Datum));
+	Datum values[2];
+	bool isnull;
+
+	for (int i = 0; i < count; i++)
+		items[i] = TimestampTzGetDatum(times[i]);
+	values[0] = ObjectIdGetDatum(relation);
+	values[1] = PointerGetDatum(
+		construct_array(items, count, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (SPI_execute_with_args("SELECT event_pipeline._partition_ensure($1::regclass, $2)", 2, types, values,
+							  NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not create partitions of \"%s\"", get_rel_name(relation));
+	CommandCounterIncrement();
+	pfree(items);
+	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* A bound as a time; MINVALUE and MAXVALUE as the infinities. */
+static TimestampTz
+bound_time(PartitionBoundInfo bounds, int i)
+{
+	if (bounds->kind != NULL && bounds->kind[i][0] != PARTITION_RANGE_DATUM_VALUE)
+		return bounds->kind[i][0] == PARTITION_RANGE_DATUM_MINVALUE ? DT_NOBEGIN : DT_NOEND;
+	return DatumGetTimestampTz(bounds->datums[i][0]);
+}
+
+EpCoverage *
+ep_coverage_read(Oid relation_id)
+{
+	EpCoverage *coverage = palloc0(sizeof(EpCoverage));
+	Relation relation = table_open(relation_id, AccessShareLock);
+	PartitionBoundInfo bounds = NULL;
+
+	coverage->everything = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
+	if (!coverage->everything)
+		bounds = RelationGetPartitionDesc(relation, false)->boundinfo;
+	coverage->count = bounds == NULL ? 0 : bounds->ndatums;
+	coverage->bounds = palloc(sizeof(TimestampTz) * (coverage->count + 1));
+	coverage->covered = palloc0(sizeof(bool) * (coverage->count + 1));
+	for (int i = 0; i < coverage->count; i++)
+		coverage->bounds[i] = bound_time(bounds, i);
+	for (int i = 0; bounds != NULL && i < bounds->nindexes; i++)
+		coverage->covered[i] = bounds->indexes[i] >= 0;
+	table_close(relation, AccessShareLock);
+	return coverage;
+}
+
+bool
+ep_coverage_has(const EpCoverage *coverage, TimestampTz time)
+{
+	int low = 0, high = coverage->count;
+
+	if (coverage->everything)
+		return true;
+	while (low < high) /* how many bounds are <= time */
+	{
+		int middle = (low + high) / 2;
+
+		if (coverage->bounds[middle] <= time)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return coverage->covered[low];
+}

@@ -1,0 +1,36 @@
+/*
+ * table.h
+ *	  Making routed event tables and the partitions that rows need.
+ */
+#ifndef EP_DDL_TABLE_H
+#define EP_DDL_TABLE_H
+
+#include "core/compat.h"
+#include "utils/timestamp.h"
+
+/*
+ * Create the event table for one routing value beside the stream's own, with our fixed columns,
+ * partitioned alike.  InvalidOid when a relation of that name is there already (*name tells which).
+ * The caller acts as the owner and has connected to SPI.
+ */
+extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route, char **name);
+
+/* Make the partitions that these event times need and that do not exist; how many were made. */
+extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count);
+
+/*
+ * Which times have a partition (other than a default one): a copy of the relation's bounds, so that no
+ * lock is held while a statement is surveyed.  O(log leaves) a question.  palloc'ed; pfree when stale.
+ */
+typedef struct EpCoverage
+{
+	bool everything;     /* not partitioned */
+	int count;           /* of bounds */
+	TimestampTz *bounds; /* ascending */
+	bool *covered;       /* [i]: is there a partition between bounds[i-1] and bounds[i]; count + 1 of them */
+} EpCoverage;
+
+extern EpCoverage *ep_coverage_read(Oid relation);
+extern bool ep_coverage_has(const EpCoverage *coverage, TimestampTz time);
+
+#endif /* EP_DDL_TABLE_H */

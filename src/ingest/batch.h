@@ -1,0 +1,57 @@
+/*
+ * batch.h
+ *	  Rows on their way into event tables: collected, freed of duplicates, written together.
+ */
+#ifndef EP_INGEST_BATCH_H
+#define EP_INGEST_BATCH_H
+
+#include "ingest/statement.h"
+
+#define EP_BATCH_ROWS 1000
+#define EP_EVENT_ID_MAX 207
+
+/* One row, all of it in the batch's context. */
+typedef struct EpRow
+{
+	EpTargetWork *work;
+	Datum *values; /* by attnum - 1 of the target */
+	bool *nulls;
+	int64 raw_id;
+	int32 seq;
+	TimestampTz time;
+	char *event_id;    /* NULL when the stream has none or the event has none */
+	const char *bytes; /* the event as it came, copied when the target might refuse it */
+	size_t length;
+	bool dropped; /* a duplicate */
+} EpRow;
+
+typedef struct EpBatch
+{
+	MemoryContext context; /* reset by each flush */
+	EpRow rows[EP_BATCH_ROWS];
+	int count;
+} EpBatch;
+
+/* Turn the event into a row of the batch; false (and *error) when it must be rejected. */
+extern bool ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys,
+						 const EpRawRow *raw, EpError *error);
+
+/* The text an id is known by: itself, or a digest when it is bytes or long. palloc'ed. */
+extern char *ep_dedupe_key(const char *bytes, size_t length, bool binary);
+
+/* Mark rows whose event_id is taken already, and take the others'. */
+extern void ep_dedupe_batch(EpIngest *ingest, EpBatch *batch);
+
+/* Give an event_id back: its row was refused by a constraint. */
+extern void ep_dedupe_release(EpIngest *ingest, const char *event_id);
+
+/* Write the batch's rows, note what they touched, and empty it. */
+extern void ep_writer_flush(EpIngest *ingest, EpBatch *batch);
+
+/* True when rows of this target may be refused by constraints or triggers that users put there. */
+extern bool ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work);
+
+/* Close all writers. */
+extern void ep_writer_finish(EpIngest *ingest);
+
+#endif /* EP_INGEST_BATCH_H */

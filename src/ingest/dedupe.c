@@ -1,0 +1,160 @@
+/*
+ * dedupe.c
+ *	  event_id: an event that was seen before is counted, not inserted.
+ *
+ * Ids are taken in the table "<stream>_ids" by INSERT ... ON CONFLICT DO NOTHING, in the client's
+ * transaction: a concurrent session with the same id waits until we commit or abort, so an id is
+ * taken once across statements, sessions and partitions.  Ids are taken in sorted order, so that two
+ * batches that share several cannot deadlock.
+ */
+#include "ingest/batch.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+
+typedef struct TakenId
+{
+	char id[EP_EVENT_ID_MAX + 1]; /* hash key */
+	TimestampTz time;
+	bool fresh; /* nobody had it before this batch */
+	bool used;  /* by an earlier row of this batch */
+} TakenId;
+
+char *
+ep_dedupe_key(const char *bytes, size_t length, bool binary)
+{
+	bytea *digest;
+
+	if (!binary && length <= EP_EVENT_ID_MAX)
+		return pnstrdup(bytes, length);
+	digest = DatumGetByteaPP(
+		DirectFunctionCall1(sha256_bytea, PointerGetDatum(cstring_to_text_with_len(bytes, length))));
+	return psprintf("sha256:%s", text_to_cstring(DatumGetTextPP(DirectFunctionCall2(
+									 binary_encode, PointerGetDatum(digest), CStringGetTextDatum("hex")))));
+}
+
+static char *
+id_table_name(EpIngest *ingest)
+{
+	Oid table = ingest->stream->id_table;
+
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return strcmp((*(TakenId *const *) a)->id, (*(TakenId *const *) b)->id);
+}
+
+/* The distinct ids of the batch. */
+static HTAB *
+collect(EpBatch *batch)
+{
+	HASHCTL control = {.keysize = EP_EVENT_ID_MAX + 1, .entrysize = sizeof(TakenId), .hcxt = batch->context};
+	HTAB *ids = hash_create("event_pipeline event ids", EP_BATCH_ROWS, &control,
+							HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+
+	for (int i = 0; i < batch->count; i++)
+	{
+		bool found;
+		TakenId *entry;
+
+		if (batch->rows[i].event_id == NULL)
+			continue;
+		entry = hash_search(ids, batch->rows[i].event_id, HASH_ENTER, &found);
+		if (!found)
+		{
+			entry->time = batch->rows[i].time;
+			entry->fresh = entry->used = false;
+		}
+	}
+	return ids;
+}
+
+static void
+take(EpIngest *ingest, HTAB *ids)
+{
+	int count = hash_get_num_entries(ids), n = 0;
+	TakenId **sorted = palloc(count * sizeof(TakenId *));
+	Datum *texts = palloc(count * sizeof(Datum)), *times = palloc(count * sizeof(Datum));
+	Oid types[2] = {TEXTARRAYOID, TIMESTAMPTZARRAYOID};
+	Datum values[2];
+	HASH_SEQ_STATUS scan;
+	TakenId *entry;
+	char *sql;
+
+	hash_seq_init(&scan, ids);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		sorted[n++] = entry;
+	qsort(sorted, n, sizeof(TakenId *), compare_ids);
+	for (int i = 0; i < n; i++)
+	{
+		texts[i] = CStringGetTextDatum(sorted[i]->id);
+		times[i] = TimestampTzGetDatum(sorted[i]->time);
+	}
+	values[0] = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = PointerGetDatum(
+		construct_array(times, n, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	sql = psprintf(
+		"INSERT INTO %s (event_id, event_time)"
+		" SELECT i, t FROM pg_catalog.unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
+		id_table_name(ingest));
+	if (SPI_execute_with_args(sql, 2, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "could not record event ids");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char *id = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+
+		entry = hash_search(ids, id, HASH_FIND, NULL);
+		if (entry != NULL)
+			entry->fresh = true;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+void
+ep_dedupe_batch(EpIngest *ingest, EpBatch *batch)
+{
+	HTAB *ids;
+
+	if (!OidIsValid(ingest->stream->id_table))
+		return;
+	ids = collect(batch);
+	if (hash_get_num_entries(ids) == 0)
+		return;
+	take(ingest, ids);
+	for (int i = 0; i < batch->count; i++)
+	{
+		EpRow *row = &batch->rows[i];
+		TakenId *entry;
+
+		if (row->event_id == NULL)
+			continue;
+		entry = hash_search(ids, row->event_id, HASH_FIND, NULL);
+		row->dropped = !entry->fresh || entry->used;
+		entry->used = true;
+		if (row->dropped)
+		{
+			ingest->counters.events++;
+			ingest->counters.duplicates++;
+		}
+	}
+}
+
+void
+ep_dedupe_release(EpIngest *ingest, const char *event_id)
+{
+	Oid types[1] = {TEXTOID};
+	Datum values[1] = {CStringGetTextDatum(event_id)};
+	char *sql = psprintf("DELETE FROM %s WHERE event_id = $1", id_table_name(ingest));
+
+	if (SPI_execute_with_args(sql, 1, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not release an event id");
+}

@@ -1,0 +1,230 @@
+/*
+ * rescue.c
+ *	  _ep_rescued: the attributes of one event that are kept beside its columns.
+ */
+#include "ingest/rescue.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+#include "datatype/timestamp.h"
+#include "port/pg_bitutils.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+
+/* One event may keep this much beside its columns; jsonb itself stops at 256 MB. */
+#define MAX_RESCUED_BYTES (64 * 1024 * 1024)
+#define MAX_RESCUED_PATHS 100000
+
+void
+ep_rescue_init(EpRescue *rescue, EpArena *arena, MemoryContext lasting)
+{
+	memset(rescue, 0, sizeof *rescue);
+	rescue->arena = arena;
+	rescue->lasting = lasting;
+}
+
+void
+ep_rescue_begin(EpRescue *rescue)
+{
+	rescue->count = 0;
+	rescue->overflow = false;
+	rescue->event++;
+}
+
+static void
+append_text(StringInfo out, const char *text, size_t length)
+{
+	char *copy = pnstrdup(text, length);
+
+	escape_json(out, copy);
+	pfree(copy);
+}
+
+static void
+append_bytes(StringInfo out, const char *bytes, size_t length)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	appendStringInfoString(out, "\"\\\\x");
+	for (size_t i = 0; i < length; i++)
+	{
+		appendStringInfoCharMacro(out, digits[(unsigned char) bytes[i] >> 4]);
+		appendStringInfoCharMacro(out, digits[(unsigned char) bytes[i] & 15]);
+	}
+	appendStringInfoChar(out, '"');
+}
+
+static void
+append_float(StringInfo out, double f)
+{
+	char buffer[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	if (isnan(f))
+		appendStringInfoString(out, "\"NaN\"");
+	else if (isinf(f))
+		appendStringInfoString(out, f > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+	else
+	{
+		double_to_shortest_decimal_buf(f, buffer);
+		appendStringInfoString(out, buffer);
+	}
+}
+
+/* RFC 3339 with nine decimals, UTC. */
+static void
+append_timestamp(StringInfo out, int64 micros, int nanos)
+{
+	int64 seconds = micros / USECS_PER_SEC, rest = micros % USECS_PER_SEC;
+	int64 day, second_of_day;
+	int year, month, mday;
+
+	if (rest < 0)
+	{
+		rest += USECS_PER_SEC;
+		seconds--;
+	}
+	day = seconds / SECS_PER_DAY;
+	second_of_day = seconds % SECS_PER_DAY;
+	if (second_of_day < 0)
+	{
+		second_of_day += SECS_PER_DAY;
+		day--;
+	}
+	j2date(day + UNIX_EPOCH_JDATE, &year, &month, &mday);
+	appendStringInfo(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%09dZ\"", year, month, mday,
+					 (int) (second_of_day / SECS_PER_HOUR),
+					 (int) (second_of_day / SECS_PER_MINUTE % MINS_PER_HOUR),
+					 (int) (second_of_day % SECS_PER_MINUTE), (int) (rest * 1000 + nanos));
+}
+
+static void
+append_interval(StringInfo out, int64 micros, int nanos)
+{
+	bool negative = micros < 0 || nanos < 0;
+	uint64 magnitude = micros < 0 ? -(uint64) micros : (uint64) micros;
+
+	appendStringInfo(out, "\"%s" UINT64_FORMAT ".%09ds\"", negative ? "-" : "", magnitude / USECS_PER_SEC,
+					 (int) (magnitude % USECS_PER_SEC * 1000 + abs(nanos)));
+}
+
+static void
+append_value(StringInfo out, const EpValue *value)
+{
+	if (value->untyped)
+	{
+		append_text(out, value->text, value->length);
+		return;
+	}
+	switch ((EpKind) value->kind)
+	{
+		case EP_NULL:
+			appendStringInfoString(out, "null");
+			break;
+		case EP_BOOL:
+			appendStringInfoString(out, value->as.boolean ? "true" : "false");
+			break;
+		case EP_INT:
+			appendStringInfo(out, INT64_FORMAT, value->as.i);
+			break;
+		case EP_UINT:
+			appendStringInfo(out, UINT64_FORMAT, value->as.u);
+			break;
+		case EP_FLOAT:
+		case EP_FLOAT4:
+			if (value->text != NULL)
+				appendBinaryStringInfo(out, value->text, value->length);
+			else
+				append_float(out, value->as.f);
+			break;
+		case EP_NUMERIC:
+		case EP_JSON:
+			appendBinaryStringInfo(out, value->text, value->length);
+			break;
+		case EP_TEXT:
+			append_text(out, value->text, value->length);
+			break;
+		case EP_BYTES:
+			append_bytes(out, value->text, value->length);
+			break;
+		case EP_TIMESTAMP:
+			append_timestamp(out, value->as.i, value->nanos);
+			break;
+		case EP_INTERVAL:
+			append_interval(out, value->as.i, value->nanos);
+			break;
+		case EP_ARRAY:
+			appendStringInfoChar(out, '[');
+			for (uint32 i = 0; i < value->count; i++)
+			{
+				if (i > 0)
+					appendStringInfoChar(out, ',');
+				append_value(out, &value->as.items[i]);
+			}
+			appendStringInfoChar(out, ']');
+			break;
+	}
+}
+
+/* The how-manieth copy of this path this is in the event, from 1. */
+static uint32
+next_copy(EpRescue *rescue, const EpPath *path)
+{
+	EpRescueMark *mark;
+
+	if (path->id == EP_PATH_TRANSIENT)
+		return 1;
+	if (path->id >= rescue->mark_capacity)
+	{
+		uint32 capacity = Max(64, pg_nextpower2_32(path->id + 1));
+		EpRescueMark *marks = MemoryContextAllocZero(rescue->lasting, capacity * sizeof(EpRescueMark));
+
+		if (rescue->marks != NULL)
+		{
+			memcpy(marks, rescue->marks, rescue->mark_capacity * sizeof(EpRescueMark));
+			pfree(rescue->marks);
+		}
+		rescue->marks = marks;
+		rescue->mark_capacity = capacity;
+	}
+	mark = &rescue->marks[path->id];
+	if (mark->event != rescue->event)
+		*mark = (EpRescueMark){rescue->event, 0};
+	return ++mark->copies;
+}
+
+void
+ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const char *reason)
+{
+	char *text = ep_path_to_text(path, rescue->arena);
+	uint32 copy = next_copy(rescue, path);
+
+	if (text == NULL || rescue->overflow || rescue->count >= MAX_RESCUED_PATHS ||
+		rescue->json.len + value->length > MAX_RESCUED_BYTES)
+	{
+		rescue->overflow = true;
+		return;
+	}
+	if (rescue->count++ == 0)
+	{
+		initStringInfo(&rescue->json);
+		appendStringInfoChar(&rescue->json, '{');
+	}
+	else
+		appendStringInfoChar(&rescue->json, ',');
+	if (copy > 1)
+		text = psprintf("%s#%u", text, copy);
+	escape_json(&rescue->json, text);
+	appendStringInfoString(&rescue->json, ":{\"v\":");
+	append_value(&rescue->json, value);
+	appendStringInfo(&rescue->json, ",\"why\":\"%s\"}", reason);
+}
+
+Datum
+ep_rescue_datum(EpRescue *rescue)
+{
+	appendStringInfoChar(&rescue->json, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(rescue->json.data));
+}

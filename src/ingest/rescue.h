@@ -1,0 +1,48 @@
+/*
+ * rescue.h
+ *	  _ep_rescued: the attributes of one event that are kept beside its columns.
+ *
+ *	  {"<path>": {"v": <value as it came>, "why": "<reason>"}, ...}
+ *
+ * The same path twice in one event gets '#2', '#3' ... after it: no path ends like that, because a
+ * segment with '#' in it is quoted.  Bytes come as "\x..." text, times as RFC 3339 text with
+ * nanoseconds, NaN and infinities as text.
+ */
+#ifndef EP_INGEST_RESCUE_H
+#define EP_INGEST_RESCUE_H
+
+#include "core/compat.h"
+#include "core/event.h"
+#include "lib/stringinfo.h"
+
+typedef struct EpRescueMark
+{
+	uint32 event;  /* which event, by number */
+	uint32 copies; /* how often it kept this path */
+} EpRescueMark;
+
+typedef struct EpRescue
+{
+	StringInfoData json; /* an open object; unset while count is 0 */
+	EpArena *arena;      /* for paths' texts */
+	int count;
+	bool overflow; /* more than one event may keep: it must be rejected */
+	uint32 event;
+	EpRescueMark *marks; /* by path id */
+	uint32 mark_capacity;
+	MemoryContext lasting; /* of marks */
+} EpRescue;
+
+/* Once per statement; marks are kept in lasting. */
+extern void ep_rescue_init(EpRescue *rescue, EpArena *arena, MemoryContext lasting);
+
+/* Start over for the next event; what it keeps is allocated in the current context. */
+extern void ep_rescue_begin(EpRescue *rescue);
+
+/* Keep one value; reason is a static string (lock, busy, limit, type, contract, name, size, rate). */
+extern void ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const char *reason);
+
+/* The jsonb; only when count > 0 and not overflow. */
+extern Datum ep_rescue_datum(EpRescue *rescue);
+
+#endif /* EP_INGEST_RESCUE_H */

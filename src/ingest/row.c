@@ -1,0 +1,146 @@
+/*
+ * row.c
+ *	  From an event to the datums of one row, and what it keeps beside its columns.
+ */
+#include "ingest/batch.h"
+
+#include "access/htup_details.h"
+#include "ingest/datum.h"
+
+/*
+ * A heap tuple must fit a page whatever TOAST does (MaxHeapTupleSize is 8160); fixed columns and
+ * the header are counted in the start value.
+ */
+#define ROW_BUDGET 8000
+#define FIXED_COLUMNS_WIDTH 64
+
+typedef struct RowBuilder
+{
+	EpIngest *ingest;
+	EpTarget *target;
+	EpRow *row;
+	int width;
+} RowBuilder;
+
+/* Does the value come through whole?  Nanoseconds below a microsecond do not. */
+static bool
+is_exact(const EpValue *value)
+{
+	return (value->kind != EP_TIMESTAMP && value->kind != EP_INTERVAL) || value->nanos == 0;
+}
+
+static void
+place(RowBuilder *builder, const EpColumn *column, const EpField *field)
+{
+	EpRow *row = builder->row;
+	int i = column->attnum - 1;
+	int width = ep_datum_width(column->type, &field->value);
+	const char *reason = NULL;
+
+	if (!row->nulls[i])
+		reason = "name"; /* another spelling, or the same key again, came first */
+	else if (!ep_type_accepts(column->type, &field->value))
+		reason = "type";
+	else if (builder->width + width > ROW_BUDGET)
+		reason = "size";
+	if (reason == NULL)
+	{
+		row->values[i] = ep_datum(column->type, &field->value);
+		row->nulls[i] = false;
+		builder->width += width;
+		if (is_exact(&field->value))
+			return;
+		reason = "type";
+	}
+	ep_rescue_add(&builder->ingest->rescue, field->path, &field->value, reason);
+}
+
+static void
+place_fields(RowBuilder *builder, const EpEvent *event)
+{
+	EpTarget *target = builder->target;
+
+	for (uint32 i = 0; i < event->field_count; i++)
+	{
+		const EpField *field = &event->fields[i];
+		uint32 id = field->path->id;
+		const EpColumn *column;
+
+		if (field->value.kind == EP_NULL)
+			continue;
+		column = id < target->column_capacity
+					 ? &target->columns[id]
+					 : ep_target_column(target, field->path, builder->ingest->stream->context);
+		if (column->state == EP_COLUMN_KNOWN)
+			place(builder, column, field);
+		else
+			ep_rescue_add(&builder->ingest->rescue, field->path, &field->value,
+						  column->reason != NULL ? column->reason : "limit");
+	}
+}
+
+static void
+set(EpRow *row, AttrNumber attnum, Datum value)
+{
+	if (attnum == InvalidAttrNumber)
+		return;
+	row->values[attnum - 1] = value;
+	row->nulls[attnum - 1] = false;
+}
+
+/* An id as text that an index can hold. */
+static char *
+event_id_text(const EpValue *value)
+{
+	switch (value->kind)
+	{
+		case EP_INT:
+			return psprintf(INT64_FORMAT, value->as.i);
+		case EP_UINT:
+			return psprintf(UINT64_FORMAT, value->as.u);
+		case EP_BOOL:
+		case EP_NULL:
+			return NULL;
+		default:
+			if (value->text == NULL || value->length == 0)
+				return NULL;
+			break;
+	}
+	return ep_dedupe_key(value->text, value->length, value->kind == EP_BYTES);
+}
+
+bool
+ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys, const EpRawRow *raw,
+			 EpError *error)
+{
+	EpTarget *target = row->work->target;
+	RowBuilder builder = {ingest, target, row, FIXED_COLUMNS_WIDTH + target->natts / 8};
+	EpRescue *rescue = &ingest->rescue;
+
+	row->values = palloc(target->natts * sizeof(Datum));
+	row->nulls = palloc(target->natts * sizeof(bool));
+	memset(row->nulls, true, target->natts * sizeof(bool));
+	ep_rescue_begin(rescue);
+	place_fields(&builder, event);
+	if (rescue->overflow)
+	{
+		ep_fail(error, EP_E_LIMIT, event->offset,
+				"event has more attributes without a column than one row can keep");
+		return false;
+	}
+	set(row, target->event_time, TimestampTzGetDatum(row->time));
+	set(row, target->received_at, TimestampTzGetDatum(raw->received_at));
+	set(row, target->raw_id, Int64GetDatum(raw->raw_id));
+	set(row, target->seq, Int32GetDatum(row->seq));
+	if (rescue->count > 0)
+		set(row, target->rescued, ep_rescue_datum(rescue));
+	ingest->counters.rescued += rescue->count;
+	if (keys->id != NULL)
+		row->event_id = event_id_text(&keys->id->value);
+	if (event->bytes != NULL && ep_writer_is_careful(ingest, row->work))
+	{
+		row->bytes = pnstrdup(event->bytes, event->length);
+		row->length = event->length;
+	}
+	return true;
+}

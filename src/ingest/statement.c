@@ -1,0 +1,305 @@
+/*
+ * statement.c
+ *	  One ingest run: setting up, walking the rows, finding the target, accounting.
+ *
+ * Memory: `event pipeline statement` holds what lives as long as the run; the decoder's arenas are
+ * children of it and bounded, so that one hostile payload cannot take the server's memory.
+ */
+#include "ingest/statement.h"
+
+#include "core/memory_server.h"
+#include "core/name.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "schema/registry.h"
+#include "schema/role.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* What the decoding of one event, one payload, one statement may take. */
+#define MAX_EVENT_BYTES ((size_t) 512 * 1024 * 1024)
+#define MAX_PAYLOAD_BYTES ((size_t) 512 * 1024 * 1024)
+#define MAX_LASTING_BYTES ((size_t) 256 * 1024 * 1024)
+#define MAX_ROUTE_LENGTH 200
+
+static bool
+interrupted(void)
+{
+	return InterruptPending && (QueryCancelPending || ProcDiePending);
+}
+
+static EpIngest *
+begin(EpStream *stream, EpRawSource *source)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "event_pipeline statement", ALLOCSET_DEFAULT_SIZES);
+	EpIngest *ingest = MemoryContextAllocZero(context, sizeof(EpIngest));
+	EpAllocator allocator = ep_palloc_allocator(context);
+
+	ingest->stream = stream;
+	ingest->source = source;
+	ingest->context = context;
+	ingest->row_context = AllocSetContextCreate(context, "event_pipeline raw row", ALLOCSET_DEFAULT_SIZES);
+	ep_arena_init(&ingest->lasting, allocator, MAX_LASTING_BYTES);
+	ep_arena_init(&ingest->payload, allocator, MAX_PAYLOAD_BYTES);
+	ep_arena_init(&ingest->event_arena, allocator, MAX_EVENT_BYTES);
+	ingest->decoder.format = stream->format;
+	ingest->decoder.paths = &stream->paths;
+	ingest->decoder.arena = &ingest->event_arena;
+	ingest->decoder.payload = &ingest->payload;
+	ingest->decoder.lasting = &ingest->lasting;
+	ingest->decoder.schema = stream->message;
+	ingest->decoder.options = stream->options;
+	ingest->decoder.interrupted = interrupted;
+	ingest->counters.last_event = DT_NOBEGIN;
+	ep_rescue_init(&ingest->rescue, &ingest->event_arena, context);
+	return ingest;
+}
+
+/* ---- walking ---- */
+
+static void
+walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
+{
+	EpDecoder *decoder = &ingest->decoder;
+	EpEvent event;
+	EpCode code;
+	int32 seq = 0;
+
+	ep_event_reset(&event);
+	ep_arena_reset(&ingest->payload);
+	ep_arena_reset(&ingest->event_arena);
+	if (row->payload == NULL || (row->length == 0 && !decoder->format->empty_is_event))
+	{
+		ep_fail(&decoder->error, EP_E_MISSING, 0,
+				row->payload == NULL ? "payload is null" : "payload is empty");
+		visitor->refused(ingest, row, 0, &event, &decoder->error);
+		return;
+	}
+	if (decoder->format->open(decoder, row->payload, row->length) != EP_OK)
+	{
+		event.bytes = row->payload;
+		event.length = row->length;
+		visitor->refused(ingest, row, 0, &event, &decoder->error);
+		return;
+	}
+	for (;;)
+	{
+		ep_arena_reset(&ingest->event_arena);
+		ep_event_reset(&event);
+		code = decoder->format->next(decoder, &event);
+		CHECK_FOR_INTERRUPTS();
+		if (code == EP_DONE)
+			break;
+		seq++;
+		if (code == EP_OK)
+			visitor->event(ingest, row, seq, &event);
+		else
+			visitor->refused(ingest, row, seq, &event, &decoder->error);
+	}
+}
+
+void
+ep_ingest_walk(EpIngest *ingest, const EpVisitor *visitor)
+{
+	EpRawRow row;
+
+	ingest->counters.raw_rows = ingest->counters.bytes = 0;
+	ingest->source->rewind(ingest->source);
+	while (ingest->source->next(ingest->source, ingest->row_context, &row))
+	{
+		ingest->counters.raw_rows++;
+		ingest->counters.bytes += row.length;
+		walk_row(ingest, &row, visitor);
+		MemoryContextReset(ingest->row_context);
+	}
+}
+
+void
+ep_ingest_keys(const EpIngest *ingest, const EpEvent *event, EpKeys *keys)
+{
+	EpStream *stream = ingest->stream;
+
+	*keys = (EpKeys){NULL, NULL, NULL};
+	if (stream->event_time == NULL && stream->event_id == NULL && stream->route_by == NULL)
+		return;
+	for (uint32 i = 0; i < event->field_count; i++)
+	{
+		const EpField *field = &event->fields[i];
+		uint32 id = field->path->id;
+		uint8 role;
+
+		if (id < stream->role_capacity && stream->roles[id] == EP_ROLE_DECIDED)
+			continue;
+		role = ep_stream_role(stream, field->path);
+		if ((role & EP_ROLE_TIME) && keys->time == NULL)
+			keys->time = field;
+		if ((role & EP_ROLE_ID) && keys->id == NULL)
+			keys->id = field;
+		if ((role & EP_ROLE_ROUTE) && keys->route == NULL)
+			keys->route = field;
+	}
+}
+
+/* ---- routing ---- */
+
+static EpTargetWork *
+work_of_target(EpIngest *ingest, EpTarget *target)
+{
+	EpTargetWork *work;
+	MemoryContext old;
+
+	for (int i = 0; i < ingest->work_count; i++)
+		if (ingest->works[i]->target == target)
+			return ingest->works[i];
+	old = MemoryContextSwitchTo(ingest->context);
+	work = palloc0(sizeof(EpTargetWork));
+	work->target = target;
+	work->last_granule = DT_NOBEGIN;
+	work->coverage = ep_coverage_read(target->relation);
+	if (ingest->work_count == 0)
+		ingest->works = palloc(sizeof(EpTargetWork *));
+	else
+		ingest->works = repalloc(ingest->works, (ingest->work_count + 1) * sizeof(EpTargetWork *));
+	ingest->works[ingest->work_count++] = work;
+	MemoryContextSwitchTo(old);
+	return work;
+}
+
+/* The event's route as part of a table name; "" for the stream's own table. */
+static const char *
+route_of(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, char *buffer)
+{
+	const EpValue *value = keys->route == NULL ? NULL : &keys->route->value;
+
+	if (event->route != NULL)
+		return event->route;
+	buffer[0] = '\0';
+	if (value != NULL && value->kind == EP_TEXT && value->length > 0)
+		ep_name_from_segment(value->text, Min(value->length, MAX_ROUTE_LENGTH), buffer, EP_NAME_MAX);
+	else if (value != NULL && value->kind == EP_INT)
+		snprintf(buffer, EP_NAME_MAX, INT64_FORMAT, value->as.i);
+	return buffer;
+}
+
+/* Make the table for a new route; NULL (and refused_route) when it is not to be had. */
+static EpTarget *
+make_target(EpIngest *ingest, const char *route, int64 raw_id)
+{
+	EpStream *stream = ingest->stream;
+	EpTarget *target;
+	Oid relation;
+	char *name;
+	EpRole saved;
+
+	if (ep_registry_recent_targets(stream) >= stream->max_tables_per_hour)
+	{
+		ingest->refused_route = "more new tables in an hour than max_tables_per_hour allows";
+		return NULL;
+	}
+	saved = ep_role_enter_owner(stream->owner);
+	relation = ep_ddl_create_routed_table(stream->event_relation, route, &name);
+	ep_role_leave(saved);
+	if (!OidIsValid(relation))
+	{
+		ingest->refused_route = "a relation with the name of the new table exists already";
+		return NULL;
+	}
+	target = ep_stream_add_target(stream, ep_registry_add_target(stream, route, relation), relation, route);
+	ep_target_reload(stream, target);
+	ep_journal_schema_change(stream, relation, "create table", NULL, NULL, EP_TYPE_NONE, NULL, "inline", 0,
+							 raw_id);
+	stream->stale = true;
+	return target;
+}
+
+EpTargetWork *
+ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool make, int64 raw_id)
+{
+	char buffer[EP_NAME_MAX + 1];
+	const char *route = route_of(ingest, event, keys, buffer);
+	EpTarget *target;
+
+	if (ingest->last_route != NULL && strcmp(ingest->last_route, route) == 0)
+		return ingest->last_work;
+	target = ep_stream_target(ingest->stream, route);
+	if (target == NULL && make)
+		target = make_target(ingest, route, raw_id);
+	if (target == NULL)
+		return NULL;
+	if (ingest->last_route != NULL)
+		pfree(ingest->last_route);
+	ingest->last_route = MemoryContextStrdup(ingest->context, route);
+	ingest->last_work = work_of_target(ingest, target);
+	return ingest->last_work;
+}
+
+/* ---- accounting ---- */
+
+void
+ep_ingest_reject(EpIngest *ingest, int64 raw_id, int32 seq, const char *stage, const EpError *error,
+				 const char *bytes, size_t length)
+{
+	EpRejection rejection = {.raw_id = raw_id,
+							 .seq = seq,
+							 .stage = stage,
+							 .path = error->path,
+							 .expected = error->expected,
+							 .found = error->found,
+							 .sqlstate = ep_sqlstate(error->code),
+							 .message = error->message,
+							 .bytes = bytes,
+							 .length = length};
+	char detail[64];
+
+	if (strcmp(stage, "decode") == 0)
+	{
+		snprintf(detail, sizeof detail, "At byte %zu of the payload.", error->offset);
+		rejection.detail = detail;
+	}
+	ep_journal_reject(ingest->stream, &rejection);
+	ingest->counters.events++;
+	ingest->counters.rejected++;
+}
+
+static void
+account(EpIngest *ingest)
+{
+	for (int i = 0; i < ingest->work_count; i++)
+	{
+		EpTargetWork *work = ingest->works[i];
+		HASH_SEQ_STATUS scan;
+		TimestampTz *granule, *granules;
+		int count = 0;
+
+		if (work->granules == NULL)
+			continue;
+		granules = palloc(hash_get_num_entries(work->granules) * sizeof(TimestampTz));
+		hash_seq_init(&scan, work->granules);
+		while ((granule = hash_seq_search(&scan)) != NULL)
+			granules[count++] = *granule;
+		ep_journal_invalidate(work->target->id, granules, count);
+	}
+	ep_journal_count(ingest->stream, &ingest->counters);
+}
+
+void
+ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters)
+{
+	EpIngest *ingest = begin(stream, source);
+	EpRole saved = ep_role_enter_owner(stream->owner);
+	int pinned = ep_settings_pin();
+
+	if (stream->format->begin(&ingest->decoder) != EP_OK)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("decoder for format \"%s\" could not start: %s", stream->format->name,
+							   ingest->decoder.error.message)));
+	ep_ingest_survey(ingest);
+	ep_ingest_evolve(ingest);
+	ep_ingest_write(ingest);
+	account(ingest);
+	*counters = ingest->counters;
+	ep_settings_unpin(pinned);
+	ep_role_leave(saved);
+	MemoryContextDelete(ingest->context);
+}

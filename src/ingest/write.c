@@ -1,0 +1,78 @@
+/*
+ * write.c
+ *	  Pass two over a statement: every event becomes a row, a rejection or a duplicate.
+ */
+#include "ingest/batch.h"
+
+#include "ingest/clock.h"
+#include "utils/memutils.h"
+
+/* Rows wait for each other up to this much memory. */
+#define MAX_BATCH_BYTES (16 * 1024 * 1024)
+
+static void
+write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event, const EpError *error)
+{
+	ep_ingest_reject(ingest, row->raw_id, seq, "decode", error, event->bytes, event->length);
+}
+
+static void
+reject_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, const EpEvent *event, const char *stage,
+			 const EpError *error)
+{
+	ep_ingest_reject(ingest, raw->raw_id, seq, stage, error, event->bytes, event->length);
+}
+
+static void
+write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
+{
+	EpBatch *batch = ingest->batch;
+	EpRow *row = &batch->rows[batch->count];
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	const char *stage = NULL;
+	EpError error;
+	EpKeys keys;
+
+	memset(row, 0, sizeof *row);
+	row->raw_id = raw->raw_id;
+	row->seq = seq;
+	ep_ingest_keys(ingest, event, &keys);
+	if (ep_clock_read(ingest->stream, event, keys.time, raw->received_at, &row->time, &error) != EP_OK)
+		stage = "time";
+	else if ((row->work = ep_ingest_route(ingest, event, &keys, false, raw->raw_id)) == NULL)
+	{
+		ep_fail(&error, EP_E_LIMIT, event->offset, "event has no table to go to");
+		error.found = event->route;
+		error.expected = ingest->refused_route;
+		stage = "table";
+	}
+	else if (!ep_coverage_has(row->work->coverage, row->time))
+	{
+		ep_fail(&error, EP_E_LIMIT, event->offset, "no partition could be made for the event's time");
+		stage = "time";
+	}
+	else if (!ep_row_build(ingest, row, event, &keys, raw, &error))
+		stage = "type";
+	MemoryContextSwitchTo(old);
+	if (stage != NULL)
+	{
+		reject_event(ingest, raw, seq, event, stage, &error);
+		return;
+	}
+	if (++batch->count == EP_BATCH_ROWS || MemoryContextMemAllocated(batch->context, true) > MAX_BATCH_BYTES)
+		ep_writer_flush(ingest, batch);
+}
+
+void
+ep_ingest_write(EpIngest *ingest)
+{
+	static const EpVisitor visitor = {write_event, write_refused};
+	EpBatch *batch = MemoryContextAlloc(ingest->context, sizeof(EpBatch));
+
+	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
+	batch->count = 0;
+	ingest->batch = batch;
+	ep_ingest_walk(ingest, &visitor);
+	ep_writer_flush(ingest, batch);
+	ep_writer_finish(ingest);
+}

@@ -1,0 +1,470 @@
+/*
+ * writer.c
+ *	  Writing rows into event tables: routed by the executor, inserted many at a time.
+ *
+ * A batch's rows go to their leaf partitions' buffers and from there through table_multi_insert.  A
+ * leaf on which users put something that can refuse a row (CHECK, NOT NULL, unique or expression
+ * indexes) is written in a subtransaction; when that fails, its rows are tried one by one and the
+ * bad ones are rejected.  A leaf with row triggers, generated columns or foreign storage is written
+ * by SQL, one row at a time, because the executor knows best what they need.
+ *
+ * Locks: ROW EXCLUSIVE on the target and the leaves that get rows, from the first flush on.
+ */
+#include "ingest/batch.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/execPartition.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "schema/attempt.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+typedef enum LeafMode
+{
+	LEAF_PLAIN,   /* nothing can refuse a row */
+	LEAF_CAREFUL, /* constraints or indexes can */
+	LEAF_SQL      /* through SQL, row by row */
+} LeafMode;
+
+typedef struct Leaf
+{
+	ResultRelInfo *info;
+	LeafMode mode;
+	BulkInsertState bulk;   /* LEAF_PLAIN only: its pin would outlive a failed subtransaction */
+	TupleTableSlot **slots; /* EP_BATCH_ROWS, made as needed */
+	int slot_count;
+	EpRow **rows;
+	int count; /* buffered */
+} Leaf;
+
+typedef struct EpWriter
+{
+	Relation relation;
+	EState *estate;
+	ResultRelInfo *root;
+	ModifyTableState *state;
+	PartitionTupleRouting *routing; /* NULL: not partitioned */
+	TupleTableSlot *slot;           /* of the root */
+	List *leaves;
+	Leaf *last;
+	SPIPlanPtr insert; /* LEAF_SQL */
+	List *attnums;     /* its parameters */
+} EpWriter;
+
+/* ---- opening and closing ---- */
+
+static bool
+index_can_refuse(ResultRelInfo *info)
+{
+	for (int i = 0; i < info->ri_NumIndices; i++)
+	{
+		IndexInfo *index = info->ri_IndexRelationInfo[i];
+
+		if (index->ii_Unique || index->ii_ExclusionOps != NULL || index->ii_Expressions != NIL ||
+			index->ii_Predicate != NIL)
+			return true;
+	}
+	return false;
+}
+
+/* NOT NULL on anything that we do not always fill. */
+static bool
+not_null_can_refuse(TupleDesc descriptor)
+{
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+
+		if (attribute->attnotnull && !attribute->attisdropped &&
+			strcmp(NameStr(attribute->attname), "event_time") != 0)
+			return true;
+	}
+	return false;
+}
+
+static LeafMode
+leaf_mode(ResultRelInfo *info)
+{
+	Relation relation = info->ri_RelationDesc;
+	TupleConstr *constraints = RelationGetDescr(relation)->constr;
+
+	if (info->ri_TrigDesc != NULL || relation->rd_rel->relkind != RELKIND_RELATION ||
+		(constraints != NULL && constraints->has_generated_stored))
+		return LEAF_SQL;
+	if (constraints != NULL &&
+		(constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(relation))))
+		return LEAF_CAREFUL;
+	return index_can_refuse(info) ? LEAF_CAREFUL : LEAF_PLAIN;
+}
+
+static EpWriter *
+open_writer(EpIngest *ingest, EpTargetWork *work)
+{
+	MemoryContext old = MemoryContextSwitchTo(ingest->context);
+	EpWriter *writer = palloc0(sizeof(EpWriter));
+
+	writer->relation = table_open(work->target->relation, RowExclusiveLock);
+	writer->estate = ep_executor_state(writer->relation);
+	MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	writer->root = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->root, writer->relation, 1, NULL, 0);
+	writer->state = makeNode(ModifyTableState);
+	writer->state->ps.plan = NULL;
+	writer->state->ps.state = writer->estate;
+	writer->state->operation = CMD_INSERT;
+	writer->state->mt_nrels = 1;
+	writer->state->resultRelInfo = writer->root;
+	writer->state->rootResultRelInfo = writer->root;
+	writer->slot = table_slot_create(writer->relation, &writer->estate->es_tupleTable);
+	if (writer->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		writer->routing = ExecSetupPartitionTupleRouting(writer->estate, writer->relation);
+	else
+		ExecOpenIndices(writer->root, false);
+	MemoryContextSwitchTo(old);
+	return writer;
+}
+
+static EpWriter *
+writer_of(EpIngest *ingest, EpTargetWork *work)
+{
+	if (work->writer == NULL)
+		work->writer = open_writer(ingest, work);
+	return work->writer;
+}
+
+static void
+close_writer(EpWriter *writer)
+{
+	ListCell *cell;
+
+	foreach (cell, writer->leaves)
+	{
+		Leaf *leaf = lfirst(cell);
+
+		if (leaf->bulk != NULL)
+			FreeBulkInsertState(leaf->bulk);
+		table_finish_bulk_insert(leaf->info->ri_RelationDesc, 0);
+	}
+	if (writer->routing != NULL)
+		ExecCleanupTupleRouting(writer->state, writer->routing);
+	else
+		ExecCloseIndices(writer->root);
+	ExecResetTupleTable(writer->estate->es_tupleTable, false);
+	FreeExecutorState(writer->estate);
+	table_close(writer->relation, NoLock);
+}
+
+void
+ep_writer_finish(EpIngest *ingest)
+{
+	for (int i = 0; i < ingest->work_count; i++)
+		if (ingest->works[i]->writer != NULL)
+		{
+			close_writer(ingest->works[i]->writer);
+			ingest->works[i]->writer = NULL;
+		}
+}
+
+/*
+ * Judged by the target itself: constraints and triggers of a partitioned table are cloned to its
+ * leaves.  A constraint on a single leaf is still obeyed; only the event's bytes are then not kept.
+ */
+bool
+ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
+{
+	EpWriter *writer = writer_of(ingest, work);
+	TupleConstr *constraints = RelationGetDescr(writer->relation)->constr;
+
+	return writer->root->ri_TrigDesc != NULL || writer->relation->rd_rel->relhasindex ||
+		   (constraints != NULL &&
+			(constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(writer->relation))));
+}
+
+/* ---- buffering ---- */
+
+static Leaf *
+leaf_of(EpIngest *ingest, EpWriter *writer, ResultRelInfo *info)
+{
+	MemoryContext old;
+	ListCell *cell;
+	Leaf *leaf;
+
+	if (writer->last != NULL && writer->last->info == info)
+		return writer->last;
+	foreach (cell, writer->leaves)
+		if (((Leaf *) lfirst(cell))->info == info)
+			return writer->last = lfirst(cell);
+	old = MemoryContextSwitchTo(ingest->context);
+	leaf = palloc0(sizeof(Leaf));
+	leaf->info = info;
+	leaf->mode = leaf_mode(info);
+	leaf->slots = palloc0(sizeof(TupleTableSlot *) * EP_BATCH_ROWS);
+	leaf->rows = palloc(sizeof(EpRow *) * EP_BATCH_ROWS);
+	if (leaf->mode == LEAF_PLAIN)
+		leaf->bulk = GetBulkInsertState();
+	writer->leaves = lappend(writer->leaves, leaf);
+	writer->last = leaf;
+	MemoryContextSwitchTo(old);
+	return leaf;
+}
+
+static void
+fill(TupleTableSlot *slot, const EpRow *row)
+{
+	int natts = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, row->values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, row->nulls, natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+}
+
+static void
+buffer_row(EpIngest *ingest, EpRow *row)
+{
+	EpWriter *writer = writer_of(ingest, row->work);
+	ResultRelInfo *info = writer->root;
+	TupleConversionMap *map = NULL;
+	TupleTableSlot *slot;
+	Leaf *leaf;
+
+	fill(writer->slot, row);
+	if (writer->routing != NULL)
+	{
+		info = ExecFindPartition(writer->state, writer->root, writer->routing, writer->slot, writer->estate);
+		map = ep_root_to_child_map(info, writer->estate);
+	}
+	leaf = leaf_of(ingest, writer, info);
+	if (leaf->count == leaf->slot_count)
+	{
+		MemoryContext old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+
+		leaf->slots[leaf->slot_count++] =
+			table_slot_create(info->ri_RelationDesc, &writer->estate->es_tupleTable);
+		MemoryContextSwitchTo(old);
+	}
+	slot = leaf->slots[leaf->count];
+	if (map == NULL)
+		fill(slot, row);
+	else
+		execute_attr_map_slot(map->attrMap, writer->slot, slot);
+	slot->tts_tableOid = RelationGetRelid(info->ri_RelationDesc);
+	leaf->rows[leaf->count++] = row;
+}
+
+/* ---- inserting ---- */
+
+typedef struct LeafInsert
+{
+	EpWriter *writer;
+	Leaf *leaf;
+	int from, to; /* rows [from, to) */
+} LeafInsert;
+
+static bool
+insert_into_leaf(void *argument)
+{
+	LeafInsert *insert = argument;
+	Leaf *leaf = insert->leaf;
+	EState *estate = insert->writer->estate;
+	Relation relation = leaf->info->ri_RelationDesc;
+	CommandId command = GetCurrentCommandId(true);
+	TupleTableSlot **slots = leaf->slots + insert->from;
+	int count = insert->to - insert->from;
+	MemoryContext old;
+
+	estate->es_output_cid = command;
+	if (leaf->mode == LEAF_CAREFUL && RelationGetDescr(relation)->constr != NULL)
+		for (int i = 0; i < count; i++)
+			ExecConstraints(leaf->info, slots[i], estate);
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+	table_multi_insert(relation, slots, count, command, 0, leaf->bulk);
+	MemoryContextSwitchTo(old);
+	for (int i = 0; i < count && leaf->info->ri_NumIndices > 0; i++)
+		list_free(ep_insert_index_tuples(leaf->info, slots[i], estate));
+	ResetPerTupleExprContext(estate);
+	return true;
+}
+
+/* INSERT INTO target (all columns that can be written) VALUES ($1, ...) */
+static void
+plan_insert(EpIngest *ingest, EpWriter *writer)
+{
+	TupleDesc descriptor = RelationGetDescr(writer->relation);
+	Oid *types = palloc(sizeof(Oid) * descriptor->natts);
+	StringInfoData columns, parameters;
+	MemoryContext old;
+	int n = 0;
+
+	initStringInfo(&columns);
+	initStringInfo(&parameters);
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+
+		if (attribute->attisdropped || attribute->attgenerated || attribute->attidentity)
+			continue;
+		appendStringInfo(&columns, "%s%s", n > 0 ? ", " : "", quote_identifier(NameStr(attribute->attname)));
+		appendStringInfo(&parameters, "%s$%d", n > 0 ? ", " : "", n + 1);
+		types[n++] = attribute->atttypid;
+		old = MemoryContextSwitchTo(ingest->context);
+		writer->attnums = lappend_int(writer->attnums, attribute->attnum);
+		MemoryContextSwitchTo(old);
+	}
+	writer->insert = SPI_prepare(
+		psprintf("INSERT INTO %s (%s) VALUES (%s)",
+				 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(writer->relation)),
+											RelationGetRelationName(writer->relation)),
+				 columns.data, parameters.data),
+		n, types);
+	if (writer->insert == NULL)
+		elog(ERROR, "could not plan an insert: %s", SPI_result_code_string(SPI_result));
+}
+
+static bool
+insert_by_sql(void *argument)
+{
+	LeafInsert *insert = argument;
+	EpWriter *writer = insert->writer;
+	const EpRow *row = insert->leaf->rows[insert->from];
+	int n = list_length(writer->attnums), i = 0;
+	Datum *values = palloc(sizeof(Datum) * n);
+	char *nulls = palloc(n + 1);
+	ListCell *cell;
+
+	foreach (cell, writer->attnums)
+	{
+		values[i] = row->values[lfirst_int(cell) - 1];
+		nulls[i++] = row->nulls[lfirst_int(cell) - 1] ? 'n' : ' ';
+	}
+	if (SPI_execute_plan(writer->insert, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not insert into \"%s\"", RelationGetRelationName(writer->relation));
+	return true;
+}
+
+/* ---- results ---- */
+
+/* Which quarter hours the rollups have to look at again. */
+static void
+touch(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
+{
+	const int64 quarter = 15 * USECS_PER_MINUTE;
+	TimestampTz granule = time - ((time % quarter) + quarter) % quarter;
+
+	if (!work->target->tracked || granule == work->last_granule)
+		return;
+	if (work->granules == NULL)
+	{
+		HASHCTL control = {
+			.keysize = sizeof(TimestampTz), .entrysize = sizeof(TimestampTz), .hcxt = ingest->context};
+
+		work->granules =
+			hash_create("event_pipeline granules", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	hash_search(work->granules, &granule, HASH_ENTER, NULL);
+	work->last_granule = granule;
+}
+
+static void
+succeeded(EpIngest *ingest, const EpRow *row)
+{
+	ingest->counters.events++;
+	ingest->counters.typed++;
+	ingest->counters.last_event = Max(ingest->counters.last_event, row->time);
+	touch(ingest, row->work, row->time);
+}
+
+static void
+refused(EpIngest *ingest, const EpRow *row, const ErrorData *error)
+{
+	EpRejection rejection = {.raw_id = row->raw_id,
+							 .seq = row->seq,
+							 .stage = "constraint",
+							 .path = error->column_name,
+							 .expected = error->constraint_name,
+							 .sqlstate = unpack_sql_state(error->sqlerrcode),
+							 .message = error->message,
+							 .detail = error->detail,
+							 .bytes = row->bytes,
+							 .length = row->length};
+
+	ep_journal_reject(ingest->stream, &rejection);
+	ingest->counters.events++;
+	ingest->counters.rejected++;
+	if (row->event_id != NULL && OidIsValid(ingest->stream->id_table))
+		ep_dedupe_release(ingest, row->event_id);
+}
+
+static void
+insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
+{
+	for (int i = 0; i < leaf->count; i++)
+	{
+		LeafInsert insert = {writer, leaf, i, i + 1};
+		ErrorData *error;
+
+		if (ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error))
+			succeeded(ingest, leaf->rows[i]);
+		else
+			refused(ingest, leaf->rows[i], error);
+	}
+}
+
+static void
+flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
+{
+	LeafInsert insert = {writer, leaf, 0, leaf->count};
+	ErrorData *error;
+	bool done = false;
+
+	if (leaf->mode == LEAF_PLAIN)
+		done = insert_into_leaf(&insert);
+	else if (leaf->mode == LEAF_CAREFUL)
+		done = ep_attempt(insert_into_leaf, &insert, &error);
+	else if (writer->insert == NULL)
+		plan_insert(ingest, writer);
+	if (done)
+		for (int i = 0; i < leaf->count; i++)
+			succeeded(ingest, leaf->rows[i]);
+	else
+		insert_one_by_one(ingest, writer, leaf);
+	for (int i = 0; i < leaf->count; i++)
+		ExecClearTuple(leaf->slots[i]);
+	leaf->count = 0;
+}
+
+static void
+flush_writer(EpIngest *ingest, EpWriter *writer)
+{
+	ListCell *cell;
+
+	foreach (cell, writer->leaves)
+		if (((Leaf *) lfirst(cell))->count > 0)
+			flush_leaf(ingest, writer, lfirst(cell));
+}
+
+void
+ep_writer_flush(EpIngest *ingest, EpBatch *batch)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+
+	ep_dedupe_batch(ingest, batch);
+	for (int i = 0; i < batch->count; i++)
+		if (!batch->rows[i].dropped)
+			buffer_row(ingest, &batch->rows[i]);
+	for (int i = 0; i < ingest->work_count; i++)
+		if (ingest->works[i]->writer != NULL)
+			flush_writer(ingest, ingest->works[i]->writer);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(batch->context);
+	batch->count = 0;
+}

@@ -1,0 +1,76 @@
+/*
+ * catalog.c
+ *	  Our own tables, as C reaches them.
+ */
+#include "schema/catalog.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "schema/role.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#define SCHEMA_NAME "event_pipeline"
+
+Oid
+ep_catalog_relation(const char *name)
+{
+	Oid schema = get_namespace_oid(SCHEMA_NAME, true);
+	Oid relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.%s\" of extension event_pipeline does not exist", SCHEMA_NAME, name),
+				 errhint("Run CREATE EXTENSION event_pipeline CASCADE in this database.")));
+	return relation;
+}
+
+Oid
+ep_catalog_owner(void)
+{
+	Oid relation = ep_catalog_relation("_stream");
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+uint64
+ep_catalog_run(EpStatement *statement, Datum *values, const char *nulls)
+{
+	EpRole saved = ep_role_enter_extension();
+	int code;
+
+	if (statement->plan == NULL)
+	{
+		SPIPlanPtr plan = SPI_prepare(statement->sql, statement->nargs, statement->types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not plan \"%s\": %s", statement->sql, SPI_result_code_string(SPI_result));
+		statement->plan = plan;
+	}
+	code = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	if (code < 0)
+		elog(ERROR, "could not run \"%s\": %s", statement->sql, SPI_result_code_string(code));
+	ep_role_leave(saved);
+	return SPI_processed;
+}
+
+Datum
+ep_catalog_datum(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+char *
+ep_catalog_text(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}

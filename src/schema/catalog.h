@@ -1,0 +1,38 @@
+/*
+ * catalog.h
+ *	  Our own tables, as C reaches them.
+ *
+ * Statements on them are fixed texts, planned once per backend and run as the extension's owner.
+ * The caller has connected to SPI.
+ */
+#ifndef EP_SCHEMA_CATALOG_H
+#define EP_SCHEMA_CATALOG_H
+
+#include "core/compat.h"
+
+/* One statement with its plan, kept for the life of the backend: declare it static. */
+typedef struct EpStatement
+{
+	const char *sql; /* names qualified with event_pipeline */
+	int nargs;
+	Oid types[16];
+	struct _SPI_plan *plan;
+} EpStatement;
+
+/* The OID of one of our tables ("_stream"); an error if the extension is not installed. */
+extern Oid ep_catalog_relation(const char *name);
+
+/* The role that owns them. */
+extern Oid ep_catalog_owner(void);
+
+/*
+ * Run it as the extension's owner; results in SPI_tuptable, their number returned.  nulls may be
+ * NULL.  Read-only statements see the calling command's own changes (a fresh snapshot is taken).
+ */
+extern uint64 ep_catalog_run(EpStatement *statement, Datum *values, const char *nulls);
+
+/* The value of a column of row i of SPI_tuptable, 1-based; text ones copied into the current context, NULL if null. */
+extern Datum ep_catalog_datum(uint64 row, int column, bool *isnull);
+extern char *ep_catalog_text(uint64 row, int column);
+
+#endif /* EP_SCHEMA_CATALOG_H */

@@ -1,0 +1,55 @@
+/*
+ * journal.h
+ *	  What ingest did and could not do: rejections, counters, invalidations, schema changes.
+ *
+ * Appends only, in the client's transaction.  The caller has connected to SPI.
+ */
+#ifndef EP_SCHEMA_JOURNAL_H
+#define EP_SCHEMA_JOURNAL_H
+
+#include "schema/stream.h"
+
+/* An event that could not become a row. Strings may be NULL; bytes are clipped on storing. */
+typedef struct EpRejection
+{
+	int64 raw_id;
+	int32 seq;         /* from 1; 0: the payload as a whole */
+	const char *stage; /* decode, time, table, type, constraint */
+	const char *path;
+	const char *expected;
+	const char *found;
+	const char *sqlstate;
+	const char *message;
+	const char *detail;
+	const char *bytes;
+	size_t length;
+} EpRejection;
+
+typedef struct EpCounters
+{
+	int64 raw_rows;
+	int64 bytes;
+	int64 events; /* typed + rejected + duplicates */
+	int64 typed;
+	int64 rejected;
+	int64 duplicates;
+	int64 rescued;          /* attributes */
+	TimestampTz last_event; /* DT_NOBEGIN when there was none */
+} EpCounters;
+
+extern void ep_journal_reject(EpStream *stream, const EpRejection *rejection);
+extern void ep_journal_count(EpStream *stream, const EpCounters *counters);
+
+/* granules: starts of quarter hours */
+extern void ep_journal_invalidate(int target_id, const TimestampTz *granules, int count);
+
+/*
+ * One line of schema_log: operation is create table, add column, create partition or rescue; mode
+ * inline, worker or deferred.  path, column_name, reason may be NULL.  Also NOTIFY event_pipeline_schema
+ * at commit.
+ */
+extern void ep_journal_schema_change(EpStream *stream, Oid target, const char *operation, const char *path,
+									 const char *column_name, EpType type, const char *reason,
+									 const char *mode, int64 lock_wait_us, int64 raw_id);
+
+#endif /* EP_SCHEMA_JOURNAL_H */

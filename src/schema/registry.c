@@ -1,0 +1,77 @@
+/*
+ * registry.c
+ *	  Writes to the column registry.
+ */
+#include "schema/registry.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "schema/catalog.h"
+#include "schema/type_map.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+
+#define ADVISORY_CLASS 0x45504950 /* "EPIP": keeps clear of users' own advisory locks */
+
+void
+ep_registry_add_path(EpTarget *target, const char *path, const char *identity, const char *column_name,
+					 EpType type, const char *description, int64 raw_id)
+{
+	static EpStatement statement = {
+		"INSERT INTO event_pipeline._attribute"
+		" (target_id, path, identity, column_name, column_type, description, raw_id)"
+		" VALUES ($1, $2, $3, $4::name, $5::regtype, $6, $7) ON CONFLICT DO NOTHING",
+		7,
+		{INT4OID, TEXTOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, INT8OID}};
+	Datum values[7] = {Int32GetDatum(target->id),
+					   CStringGetTextDatum(path),
+					   CStringGetTextDatum(identity),
+					   CStringGetTextDatum(column_name),
+					   ObjectIdGetDatum(ep_type_oid(type)),
+					   description == NULL ? (Datum) 0 : CStringGetTextDatum(description),
+					   Int64GetDatum(raw_id)};
+	char nulls[8] = "       ";
+
+	nulls[5] = description == NULL ? 'n' : ' ';
+	ep_catalog_run(&statement, values, nulls);
+}
+
+int
+ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
+{
+	static EpStatement statement = {
+		"INSERT INTO event_pipeline._target (stream_id, route, relation) VALUES ($1, $2, $3::regclass)"
+		" RETURNING target_id",
+		3,
+		{INT4OID, TEXTOID, OIDOID}};
+	Datum values[3] = {Int32GetDatum(stream->id), CStringGetTextDatum(route), ObjectIdGetDatum(relation)};
+	bool isnull;
+
+	ep_catalog_run(&statement, values, NULL);
+	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
+}
+
+int
+ep_registry_recent_targets(EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT pg_catalog.count(*)::int FROM event_pipeline._target"
+		" WHERE stream_id = $1 AND route <> '' AND created_at > pg_catalog.now() - interval '1 hour'",
+		1,
+		{INT4OID}};
+	Datum values[1] = {Int32GetDatum(stream->id)};
+	bool isnull;
+
+	ep_catalog_run(&statement, values, NULL);
+	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
+}
+
+bool
+ep_registry_try_lock(int target_id, EpRegistryLock lock)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, ADVISORY_CLASS, target_id, lock);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}

@@ -1,0 +1,39 @@
+/*
+ * registry.h
+ *	  Writes to the column registry: path -> column, decided once, and the list of targets.
+ *
+ * The caller has connected to SPI and holds the lock that made the decision its own (the DDL lock
+ * of the target, or its advisory lock).
+ */
+#ifndef EP_SCHEMA_REGISTRY_H
+#define EP_SCHEMA_REGISTRY_H
+
+#include "schema/stream.h"
+
+/*
+ * Record that path (of this spelling) goes to column_name of the target.  A spelling that is
+ * there already stays as it is.  description may be NULL.
+ */
+extern void ep_registry_add_path(EpTarget *target, const char *path, const char *identity,
+								 const char *column_name, EpType type, const char *description, int64 raw_id);
+
+/* Record a routed table; gives its target id. */
+extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relation);
+
+/* How many tables the stream got in the last hour. */
+extern int ep_registry_recent_targets(EpStream *stream);
+
+/* What a registry lock is for: new columns, or new spellings of attributes that have one. */
+typedef enum EpRegistryLock
+{
+	EP_REGISTRY_COLUMNS = 2,
+	EP_REGISTRY_SPELLINGS = 3
+} EpRegistryLock;
+
+/*
+ * Serialise registry writes for one target without waiting: true when this transaction has them
+ * to itself until it ends.
+ */
+extern bool ep_registry_try_lock(int target_id, EpRegistryLock lock);
+
+#endif /* EP_SCHEMA_REGISTRY_H */

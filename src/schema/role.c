@@ -1,0 +1,53 @@
+/*
+ * role.c
+ *	  As whom we act, and with which settings.
+ */
+#include "schema/role.h"
+
+#include "miscadmin.h"
+#include "schema/catalog.h"
+#include "utils/guc.h"
+
+static EpRole
+enter(Oid user, int flags)
+{
+	EpRole saved;
+
+	GetUserIdAndSecContext(&saved.user, &saved.security_context);
+	SetUserIdAndSecContext(user, saved.security_context | flags);
+	return saved;
+}
+
+EpRole
+ep_role_enter_owner(Oid owner)
+{
+	return enter(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+EpRole
+ep_role_enter_extension(void)
+{
+	return enter(ep_catalog_owner(), SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+ep_role_leave(EpRole saved)
+{
+	SetUserIdAndSecContext(saved.user, saved.security_context);
+}
+
+int
+ep_settings_pin(void)
+{
+	int nest_level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest_level;
+}
+
+void
+ep_settings_unpin(int nest_level)
+{
+	AtEOXact_GUC(true, nest_level);
+}

@@ -1,0 +1,501 @@
+/*
+ * stream.c
+ *	  The per-backend cache of streams, built from the catalog.
+ *
+ * Each entry owns a memory context under CacheMemoryContext.  An invalidation only marks an entry
+ * stale; the next look-up replaces it, and the replaced entry is deleted at the end of the
+ * transaction, because a statement further up may still hold it.
+ */
+#include "schema/stream.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "core/memory_server.h"
+#include "core/name.h"
+#include "executor/spi.h"
+#include "schema/catalog.h"
+#include "schema/protobuf.h"
+#include "schema/type_map.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#define MAX_PATHS 20000
+#define MAX_PATH_BYTES (64 * 1024 * 1024)
+
+static HTAB *streams; /* by raw relation */
+static List *orphans; /* memory contexts of replaced entries */
+static Oid catalog;   /* _stream, whose invalidation stands for all of our catalog */
+
+typedef struct StreamEntry
+{
+	Oid raw_relation; /* hash key */
+	EpStream *stream;
+} StreamEntry;
+
+/* ---- invalidation ---- */
+
+static void
+relation_invalidated(Datum arg, Oid relation)
+{
+	HASH_SEQ_STATUS scan;
+	StreamEntry *entry;
+
+	if (streams == NULL)
+		return;
+	hash_seq_init(&scan, streams);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		EpStream *stream = entry->stream;
+
+		if (!OidIsValid(relation) || relation == catalog || relation == stream->raw_relation)
+			stream->stale = true;
+		for (int i = 0; !stream->stale && i < stream->target_count; i++)
+			stream->stale = stream->targets[i]->relation == relation;
+	}
+}
+
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	ListCell *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach (cell, orphans)
+		MemoryContextDelete((MemoryContext) lfirst(cell));
+	list_free(orphans);
+	orphans = NIL;
+}
+
+void
+ep_stream_init(void)
+{
+	CacheRegisterRelcacheCallback(relation_invalidated, (Datum) 0);
+	RegisterXactCallback(transaction_ended, NULL);
+}
+
+/*
+ * _catalog_changed() returns trigger: tell every backend, at commit, that streams are to be read
+ * again.  AFTER ... FOR EACH STATEMENT on the tables that entries are built from.
+ */
+EP_FUNCTION(ep_catalog_changed);
+
+Datum
+ep_catalog_changed(PG_FUNCTION_ARGS)
+{
+	CacheInvalidateRelcacheByRelid(ep_catalog_relation("_stream"));
+	return PointerGetDatum(NULL);
+}
+
+/* ---- building an entry ---- */
+
+static char *
+copy_text(EpStream *stream, uint64 row, int column)
+{
+	char *text = ep_catalog_text(row, column);
+
+	return text == NULL ? NULL : MemoryContextStrdup(stream->context, text);
+}
+
+static int64
+number_setting(uint64 row, int column)
+{
+	bool isnull;
+
+	return DatumGetInt64(ep_catalog_datum(row, column, &isnull));
+}
+
+/* The identity of the path that an option names; NULL when the option is not set. */
+static char *
+option_identity(EpStream *stream, uint64 row, int column)
+{
+	char *text = ep_catalog_text(row, column);
+	EpPath *path;
+
+	if (text == NULL)
+		return NULL;
+	path = ep_path_from_text(&stream->paths, text, &stream->paths.arena);
+	if (path == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("path \"%s\" is malformed", text)));
+	return ep_path_identity(path, &stream->paths.arena);
+}
+
+static void
+load_stream_row(EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT s.stream_id, s.event_table, s.format, s.message_type, s.event_time, s.event_id, s.route_by,"
+		" s.id_table, c.relowner, s.settings->>'subject',"
+		" coalesce((s.settings->>'lock_budget_ms')::bigint, 30),"
+		" coalesce((s.settings->>'max_columns')::bigint, 400),"
+		" coalesce((s.settings->>'max_new_columns')::bigint, 100),"
+		" coalesce((s.settings->>'max_new_partitions')::bigint, 1000),"
+		" coalesce((extract(epoch FROM (s.settings->>'future_window')::interval) * 1000000)::bigint,"
+		"          366::bigint * 86400 * 1000000),"
+		" coalesce((extract(epoch FROM (s.settings->>'late_window')::interval) * 1000000)::bigint, 0),"
+		" coalesce((s.settings->>'max_tables_per_hour')::bigint, 100)"
+		" FROM event_pipeline._stream s JOIN pg_catalog.pg_class c ON c.oid = s.event_table"
+		" WHERE s.raw_table = $1",
+		1,
+		{OIDOID}};
+	Datum values[1] = {ObjectIdGetDatum(stream->raw_relation)};
+	bool isnull;
+	char *format;
+
+	if (ep_catalog_run(&statement, values, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" is not the raw table of a stream", get_rel_name(stream->raw_relation)),
+				 errhint("Streams are made by event_pipeline.create_stream().")));
+	stream->id = DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
+	stream->event_relation = DatumGetObjectId(ep_catalog_datum(0, 2, &isnull));
+	format = ep_catalog_text(0, 3);
+	stream->format = ep_format_find(format);
+	if (stream->format == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("format \"%s\" is not supported", format),
+				 errhint("The formats are: %s.", ep_format_names())));
+	stream->message_type = copy_text(stream, 0, 4);
+	stream->event_time = option_identity(stream, 0, 5);
+	stream->event_id = option_identity(stream, 0, 6);
+	stream->route_by = option_identity(stream, 0, 7);
+	stream->id_table = DatumGetObjectId(ep_catalog_datum(0, 8, &isnull));
+	if (isnull)
+		stream->id_table = InvalidOid;
+	stream->owner = DatumGetObjectId(ep_catalog_datum(0, 9, &isnull));
+	stream->subject = copy_text(stream, 0, 10);
+	stream->lock_budget_ms = number_setting(0, 11);
+	stream->max_columns = number_setting(0, 12);
+	stream->max_new_columns = number_setting(0, 13);
+	stream->max_new_partitions = number_setting(0, 14);
+	stream->future_window = number_setting(0, 15);
+	stream->late_window = number_setting(0, 16);
+	stream->max_tables_per_hour = number_setting(0, 17);
+}
+
+/* The settings as the decoder's option list. */
+static void
+load_options(EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT e.key, e.value FROM event_pipeline._stream s, pg_catalog.jsonb_each_text(s.settings) e"
+		" WHERE s.stream_id = $1 AND e.value IS NOT NULL",
+		1,
+		{INT4OID}};
+	Datum values[1] = {Int32GetDatum(stream->id)};
+	uint64 n = ep_catalog_run(&statement, values, NULL);
+	const char **options = MemoryContextAllocZero(stream->context, (2 * n + 1) * sizeof(char *));
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		options[2 * i] = copy_text(stream, i, 1);
+		options[2 * i + 1] = copy_text(stream, i, 2);
+	}
+	stream->options = options;
+}
+
+static void
+load_targets(EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT t.target_id, t.relation, t.route, t.tracked FROM event_pipeline._target t"
+		" JOIN pg_catalog.pg_class c ON c.oid = t.relation WHERE t.stream_id = $1 ORDER BY t.target_id",
+		1,
+		{INT4OID}};
+	Datum values[1] = {Int32GetDatum(stream->id)};
+	uint64 n = ep_catalog_run(&statement, values, NULL);
+	bool isnull;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char *route = ep_catalog_text(i, 3);
+		EpTarget *target = ep_stream_add_target(stream, DatumGetInt32(ep_catalog_datum(i, 1, &isnull)),
+												DatumGetObjectId(ep_catalog_datum(i, 2, &isnull)), route);
+
+		target->tracked = DatumGetBool(ep_catalog_datum(i, 4, &isnull));
+	}
+	for (int i = 0; i < stream->target_count; i++)
+		ep_target_reload(stream, stream->targets[i]);
+}
+
+static EpStream *
+build_stream(Oid raw_relation)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CacheMemoryContext, "event_pipeline stream", ALLOCSET_DEFAULT_SIZES);
+	EpStream *stream = MemoryContextAllocZero(context, sizeof(EpStream));
+
+	/* Were we to fail half-way, the transaction's end frees it. */
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		orphans = lappend(orphans, context);
+		MemoryContextSwitchTo(old);
+	}
+	stream->context = context;
+	stream->raw_relation = raw_relation;
+	if (!ep_path_tree_init(&stream->paths, ep_palloc_allocator(context), MAX_PATHS))
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	catalog = ep_catalog_relation("_stream");
+	load_stream_row(stream);
+	load_options(stream);
+	stream->raw_id = get_attnum(raw_relation, "raw_id");
+	stream->received_at = get_attnum(raw_relation, "received_at");
+	stream->payload = get_attnum(raw_relation, "payload");
+	load_targets(stream);
+	orphans = list_delete_ptr(orphans, context);
+	return stream;
+}
+
+/* Compile the message type anew when the protobuf registry has moved on. */
+static void
+refresh_message(EpStream *stream)
+{
+	if (!stream->format->needs_schema || stream->message_generation == ep_protobuf_generation())
+		return;
+	stream->message = ep_protobuf_message(stream->subject, stream->message_type);
+	stream->message_generation = ep_protobuf_generation();
+}
+
+EpStream *
+ep_stream_of_raw(Oid raw_relation)
+{
+	StreamEntry *entry;
+	bool found;
+
+	if (streams == NULL)
+	{
+		HASHCTL control = {
+			.keysize = sizeof(Oid), .entrysize = sizeof(StreamEntry), .hcxt = CacheMemoryContext};
+
+		streams = hash_create("event_pipeline streams", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	entry = hash_search(streams, &raw_relation, HASH_FIND, NULL);
+	if (entry != NULL && entry->stream->format->needs_schema &&
+		entry->stream->message_generation != ep_protobuf_generation())
+		entry->stream->stale = true;
+	if (entry != NULL && !entry->stream->stale)
+		return entry->stream;
+	{
+		EpStream *stream = build_stream(raw_relation);
+
+		refresh_message(stream);
+		if (entry != NULL)
+		{
+			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+			orphans = lappend(orphans, entry->stream->context);
+			MemoryContextSwitchTo(old);
+		}
+		entry = hash_search(streams, &raw_relation, HASH_ENTER, &found);
+		entry->stream = stream;
+	}
+	return entry->stream;
+}
+
+/* ---- targets ---- */
+
+EpTarget *
+ep_stream_target(EpStream *stream, const char *route)
+{
+	for (int i = 0; i < stream->target_count; i++)
+		if (strcmp(stream->targets[i]->route, route) == 0)
+			return stream->targets[i];
+	return NULL;
+}
+
+EpTarget *
+ep_stream_add_target(EpStream *stream, int id, Oid relation, const char *route)
+{
+	EpTarget *target = MemoryContextAllocZero(stream->context, sizeof(EpTarget));
+
+	target->id = id;
+	target->relation = relation;
+	target->route = MemoryContextStrdup(stream->context, route);
+	if (stream->targets == NULL)
+		stream->targets = MemoryContextAlloc(stream->context, 8 * sizeof(EpTarget *));
+	else if (stream->target_count >= 8 && (stream->target_count & (stream->target_count - 1)) == 0)
+		stream->targets = repalloc(stream->targets, 2 * stream->target_count * sizeof(EpTarget *));
+	stream->targets[stream->target_count++] = target;
+	return target;
+}
+
+/* Our fixed columns and the number of attributes, from the server's catalog. */
+static void
+load_layout(EpTarget *target)
+{
+	Relation relation = relation_open(target->relation, AccessShareLock);
+
+	target->natts = RelationGetDescr(relation)->natts;
+	relation_close(relation, AccessShareLock);
+	target->event_time = get_attnum(target->relation, "event_time");
+	target->received_at = get_attnum(target->relation, "received_at");
+	target->raw_id = get_attnum(target->relation, "_ep_raw_id");
+	target->seq = get_attnum(target->relation, "_ep_seq");
+	target->rescued = get_attnum(target->relation, "_ep_rescued");
+}
+
+void
+ep_target_reload(EpStream *stream, EpTarget *target)
+{
+	static EpStatement statement = {
+		"SELECT a.path, a.identity, a.column_name, p.attnum, p.atttypid FROM event_pipeline._attribute a"
+		" LEFT JOIN pg_catalog.pg_attribute p ON p.attrelid = $2 AND p.attname = a.column_name"
+		" AND NOT p.attisdropped WHERE a.target_id = $1",
+		2,
+		{INT4OID, OIDOID}};
+	Datum values[2] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation)};
+	uint64 n = ep_catalog_run(&statement, values, NULL);
+
+	target->attribute_count = 0;
+	if (target->columns != NULL)
+		memset(target->columns, 0, target->column_capacity * sizeof(EpColumn));
+	load_layout(target);
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		EpPath *path = ep_path_from_text(&stream->paths, ep_catalog_text(i, 1), &stream->paths.arena);
+		char *identity = ep_catalog_text(i, 2);
+		AttrNumber attnum = DatumGetInt16(ep_catalog_datum(i, 4, &isnull));
+		EpAttribute *attribute = ep_target_attribute(target, identity);
+		EpColumn *column;
+
+		if (isnull)
+			attnum = InvalidAttrNumber;
+		if (attribute == NULL)
+			attribute = ep_target_add_attribute(
+				stream, target, identity, ep_catalog_text(i, 3), attnum,
+				attnum == InvalidAttrNumber
+					? EP_TYPE_NONE
+					: ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(i, 5, &isnull))));
+		if (path == NULL || path->id == EP_PATH_TRANSIENT)
+			continue;
+		column = ep_target_column(target, path, stream->context);
+		*column = ep_attribute_column(attribute);
+	}
+}
+
+EpColumn
+ep_attribute_column(const EpAttribute *attribute)
+{
+	EpColumn column = {EP_COLUMN_KNOWN, attribute->type, attribute->attnum, NULL};
+
+	/* Dropped by hand, or turned into a type we do not write: keep the values, do not make it again. */
+	if (attribute->attnum == InvalidAttrNumber || attribute->type == EP_TYPE_NONE)
+	{
+		column.state = EP_COLUMN_RESCUED;
+		column.reason = attribute->attnum == InvalidAttrNumber ? "contract" : "type";
+	}
+	return column;
+}
+
+EpColumn *
+ep_target_column(EpTarget *target, const EpPath *path, MemoryContext context)
+{
+	static EpColumn transient;
+
+	if (path->id == EP_PATH_TRANSIENT)
+	{
+		transient = (EpColumn){EP_COLUMN_RESCUED, EP_TYPE_NONE, InvalidAttrNumber, "limit"};
+		return &transient;
+	}
+	if (path->id >= target->column_capacity)
+	{
+		uint32 capacity = Max(64, pg_nextpower2_32(path->id + 1));
+		EpColumn *columns = MemoryContextAllocZero(context, capacity * sizeof(EpColumn));
+
+		if (target->columns != NULL)
+		{
+			memcpy(columns, target->columns, target->column_capacity * sizeof(EpColumn));
+			pfree(target->columns);
+		}
+		target->columns = columns;
+		target->column_capacity = capacity;
+	}
+	return &target->columns[path->id];
+}
+
+EpAttribute *
+ep_target_attribute(EpTarget *target, const char *identity)
+{
+	uint32 hash = ep_name_hash(identity, strlen(identity));
+
+	for (int i = 0; i < target->attribute_count; i++)
+		if (target->attributes[i].hash == hash && strcmp(target->attributes[i].identity, identity) == 0)
+			return &target->attributes[i];
+	return NULL;
+}
+
+EpAttribute *
+ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity, const char *column_name,
+						AttrNumber attnum, EpType type)
+{
+	EpAttribute *attribute;
+
+	if (target->attribute_count == target->attribute_capacity)
+	{
+		target->attribute_capacity = Max(32, target->attribute_capacity * 2);
+		if (target->attributes == NULL)
+			target->attributes =
+				MemoryContextAlloc(stream->context, target->attribute_capacity * sizeof(EpAttribute));
+		else
+			target->attributes =
+				repalloc(target->attributes, target->attribute_capacity * sizeof(EpAttribute));
+	}
+	attribute = &target->attributes[target->attribute_count++];
+	attribute->hash = ep_name_hash(identity, strlen(identity));
+	attribute->identity = MemoryContextStrdup(stream->context, identity);
+	attribute->column_name = MemoryContextStrdup(stream->context, column_name);
+	attribute->attnum = attnum;
+	attribute->type = type;
+	return attribute;
+}
+
+/* ---- roles of paths ---- */
+
+static uint8
+decide_role(EpStream *stream, const EpPath *path)
+{
+	char *identity;
+	uint8 role = EP_ROLE_DECIDED;
+
+	if (stream->event_time == NULL && stream->event_id == NULL && stream->route_by == NULL)
+		return role;
+	identity = ep_path_identity(path, &stream->paths.arena);
+	if (identity == NULL)
+		return role;
+	if (stream->event_time != NULL && strcmp(identity, stream->event_time) == 0)
+		role |= EP_ROLE_TIME;
+	if (stream->event_id != NULL && strcmp(identity, stream->event_id) == 0)
+		role |= EP_ROLE_ID;
+	if (stream->route_by != NULL && strcmp(identity, stream->route_by) == 0)
+		role |= EP_ROLE_ROUTE;
+	return role;
+}
+
+uint8
+ep_stream_role(EpStream *stream, const EpPath *path)
+{
+	if (path->id == EP_PATH_TRANSIENT)
+		return 0;
+	if (path->id >= stream->role_capacity)
+	{
+		uint32 capacity = Max(64, pg_nextpower2_32(path->id + 1));
+		uint8 *roles = MemoryContextAllocZero(stream->context, capacity);
+
+		if (stream->roles != NULL)
+		{
+			memcpy(roles, stream->roles, stream->role_capacity);
+			pfree(stream->roles);
+		}
+		stream->roles = roles;
+		stream->role_capacity = capacity;
+	}
+	if (stream->roles[path->id] == 0)
+		stream->roles[path->id] = decide_role(stream, path);
+	return stream->roles[path->id];
+}

@@ -1,0 +1,131 @@
+/*
+ * stream.h
+ *	  A stream as ingest sees it: its format, its path tree, its targets and where each path goes.
+ *
+ * One entry per raw table, cached per backend and built from the catalog at first use.  It is
+ * dropped when the raw table, one of the targets or our catalog changes (relcache invalidation; a
+ * statement trigger on _stream, _target and _attribute sends one).  An entry stays valid until the end of the
+ * transaction that looked it up, even when it has been replaced meanwhile.
+ */
+#ifndef EP_SCHEMA_STREAM_H
+#define EP_SCHEMA_STREAM_H
+
+#include "core/compat.h"
+#include "core/path.h"
+#include "format/format.h"
+
+#include "access/attnum.h"
+#include "utils/timestamp.h"
+
+/* What a path means to a target. */
+typedef enum EpColumnState
+{
+	EP_COLUMN_UNSEEN = 0, /* no decision yet */
+	EP_COLUMN_KNOWN,      /* attnum, type are set */
+	EP_COLUMN_WANTED,     /* met in this statement: attnum is the number of its wish (ingest/survey.h) */
+	EP_COLUMN_RESCUED     /* values of this path are kept in _ep_rescued; reason says why */
+} EpColumnState;
+
+typedef struct EpColumn
+{
+	uint8 state; /* EpColumnState */
+	uint8 type;  /* EpType of the column */
+	AttrNumber attnum;
+	const char *reason; /* static: lock, busy, limit, type, contract, name, size, rate */
+} EpColumn;
+
+/* One attribute of a target: what its spellings share. */
+typedef struct EpAttribute
+{
+	uint32 hash; /* of identity */
+	const char *identity;
+	const char *column_name;
+	AttrNumber attnum; /* InvalidAttrNumber: the column is gone */
+	EpType type;
+} EpAttribute;
+
+typedef struct EpTarget
+{
+	int id;
+	Oid relation;
+	const char *route; /* "" for the stream's own table */
+	bool tracked;      /* append invalidations */
+	EpColumn *columns; /* by path id */
+	uint32 column_capacity;
+	EpAttribute *attributes;
+	int attribute_count;
+	int attribute_capacity;
+	AttrNumber event_time, received_at, raw_id, seq, rescued; /* our fixed columns */
+	AttrNumber natts;                                         /* dropped ones included */
+} EpTarget;
+
+/* What a path is to the stream besides a column; bits. */
+#define EP_ROLE_TIME 0x01
+#define EP_ROLE_ID 0x02
+#define EP_ROLE_ROUTE 0x04
+#define EP_ROLE_DECIDED 0x80
+
+typedef struct EpStream
+{
+	int id;
+	Oid raw_relation;
+	Oid event_relation;
+	Oid owner; /* of the event table: DDL and writes run as it */
+	const EpFormat *format;
+	const void *message; /* compiled protobuf message, else NULL */
+	uint64 message_generation;
+	const char *message_type;
+	const char *subject;
+	const char *const *options;             /* for the decoder: name, value, ..., NULL */
+	char *event_time, *event_id, *route_by; /* identities of the paths, or NULL */
+	Oid id_table;                           /* "<stream>_ids" of event_id streams, else InvalidOid */
+	/* settings */
+	int lock_budget_ms;
+	int max_columns;
+	int max_new_columns;
+	int max_new_partitions;
+	int64 future_window; /* microseconds after arrival; later events are rejected */
+	int64 late_window;   /* microseconds before arrival; earlier ones are; 0 = no limit */
+	int max_tables_per_hour;
+	/* state */
+	MemoryContext context;
+	EpPathTree paths;
+	uint8 *roles; /* EP_ROLE_* by path id */
+	uint32 role_capacity;
+	EpTarget **targets;
+	int target_count;
+	AttrNumber raw_id, received_at, payload; /* of the raw table */
+	bool stale;
+} EpStream;
+
+/* The stream of a raw table; an error with a hint when it is none. The caller has connected to SPI. */
+extern EpStream *ep_stream_of_raw(Oid raw_relation);
+
+/* The target for a route, or NULL when there is none yet. */
+extern EpTarget *ep_stream_target(EpStream *stream, const char *route);
+
+/* Read the columns of a target again after DDL of ours. */
+extern void ep_target_reload(EpStream *stream, EpTarget *target);
+
+/* Add a target that was just created and registered. */
+extern EpTarget *ep_stream_add_target(EpStream *stream, int id, Oid relation, const char *route);
+
+/* Where this path goes in the target; grows the map as needed. Never NULL; transient paths get a shared RESCUED entry. */
+extern EpColumn *ep_target_column(EpTarget *target, const EpPath *path, MemoryContext context);
+
+/* The attribute with this identity, or NULL. */
+extern EpAttribute *ep_target_attribute(EpTarget *target, const char *identity);
+
+/* Where the spellings of an attribute go. */
+extern EpColumn ep_attribute_column(const EpAttribute *attribute);
+
+/* Remember an attribute in the entry (the catalog row is registry.c's business). */
+extern EpAttribute *ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity,
+											const char *column_name, AttrNumber attnum, EpType type);
+
+/* EP_ROLE_* bits of a path. */
+extern uint8 ep_stream_role(EpStream *stream, const EpPath *path);
+
+extern void ep_stream_init(void);
+
+#endif /* EP_SCHEMA_STREAM_H */
