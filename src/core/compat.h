@@ -9,10 +9,12 @@
 #define EP_CORE_COMPAT_H
 
 #include "postgres.h"
+#include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
+#include "utils/acl.h"
 #include "utils/rel.h"
 
 #if PG_VERSION_NUM < 150000
@@ -74,6 +76,17 @@ ep_insert_index_tuples(ResultRelInfo *leaf, TupleTableSlot *slot, EState *estate
 	return ExecInsertIndexTuples(leaf, slot, estate, false, false, NULL, NIL, false);
 #else
 	return ExecInsertIndexTuples(leaf, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+/* Is role the owner of the relation, or a member of it? 16 folded the functions into one (commit afbfc029). */
+static inline bool
+ep_owns_relation(Oid relation, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, role);
+#else
+	return pg_class_ownercheck(relation, role);
 #endif
 }
 

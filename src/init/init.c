@@ -3,6 +3,7 @@
  *	  The module's entry point: each module registers what is its own.
  */
 #include "core/compat.h"
+#include "schema/stream.h"
 
 PG_MODULE_MAGIC;
 
@@ -11,4 +12,5 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	ep_stream_init();
 }

@@ -125,6 +125,19 @@ $$;
 COMMENT ON FUNCTION _partition_create(regclass, text, interval) IS
     'register a table that is partitioned by range of a timestamptz column with pg_partman, and make its first partitions';
 
+CREATE FUNCTION _partition_interval(relation regclass) RETURNS interval
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    period interval;
+BEGIN
+    EXECUTE format('SELECT partition_interval::interval FROM %I.part_config WHERE parent_table = $1',
+                   @extschema@._partman_schema()) INTO period USING @extschema@._partman_key(relation);
+    RETURN period;
+END
+$$;
+COMMENT ON FUNCTION _partition_interval(regclass) IS 'how long each partition of the table is, as pg_partman knows it';
+
 CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[]) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
 AS $$

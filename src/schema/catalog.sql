@@ -3,6 +3,15 @@
 -- Names that start with an underscore are the inside; people read the views of schema/views.sql.
 -- Every table that users fill is a configuration table, so pg_dump carries it.
 
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() <> 'UTF8' THEN
+        RAISE EXCEPTION 'event_pipeline needs a database with encoding UTF8, not %', pg_catalog.getdatabaseencoding()
+            USING ERRCODE = 'feature_not_supported', HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0;';
+    END IF;
+END
+$$;
+
 GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 
 CREATE SEQUENCE _stream_id_seq AS int;

@@ -1,0 +1,178 @@
+-- ingest/stream.sql: making, changing and dropping streams.
+--
+-- These run as the caller, who becomes the owner of the tables. They resolve names along the caller's search_path, so
+-- they cannot pin it; everything else in them is qualified.
+
+CREATE FUNCTION _ingest() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'ep_ingest_trigger';
+COMMENT ON FUNCTION _ingest() IS 'statement trigger of raw tables: decode, flatten, evolve, write, account';
+
+CREATE FUNCTION _stream_relation(stream text) RETURNS regclass
+LANGUAGE plpgsql STABLE STRICT
+AS $$
+DECLARE
+    relation regclass := pg_catalog.to_regclass(stream);
+BEGIN
+    IF relation IS NULL OR NOT EXISTS (SELECT FROM @extschema@._stream_tables(relation) t WHERE t.raw_table IS NOT NULL) THEN
+        RAISE EXCEPTION 'stream "%" does not exist', stream
+            USING ERRCODE = 'undefined_object', HINT = 'Streams are made by event_pipeline.create_stream().';
+    END IF;
+    RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION _stream_relation(text) IS 'the event table of a stream by its name, or one clear error';
+
+CREATE FUNCTION _create_event_table(schema_name name, table_name name, period interval) RETURNS regclass
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation regclass;
+BEGIN
+    EXECUTE format($sql$
+        CREATE TABLE %I.%I (
+            event_time  timestamptz NOT NULL,
+            received_at timestamptz,
+            _ep_raw_id  bigint,
+            _ep_seq     int,
+            _ep_rescued jsonb
+        ) PARTITION BY RANGE (event_time)$sql$, schema_name, table_name);
+    relation := format('%I.%I', schema_name, table_name)::regclass;
+    EXECUTE format('COMMENT ON COLUMN %s.event_time IS %L', relation, 'when the event happened');
+    EXECUTE format('COMMENT ON COLUMN %s.received_at IS %L', relation, 'when its raw row arrived');
+    EXECUTE format('COMMENT ON COLUMN %s._ep_raw_id IS %L', relation, 'the raw row it came from: raw_id');
+    EXECUTE format('COMMENT ON COLUMN %s._ep_seq IS %L', relation, 'its place in that raw row, from 1');
+    EXECUTE format('COMMENT ON COLUMN %s._ep_rescued IS %L', relation,
+                   'attributes kept beside the columns: {"path": {"v": value, "why": reason}}');
+    PERFORM @extschema@._partition_create(relation, 'event_time', period);
+    RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION _create_event_table(name, name, interval) IS 'an event table with our fixed columns, partitioned by event_time';
+
+CREATE FUNCTION _create_routed_table(event_table regclass, table_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    schema_name name := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = event_table);
+    relation regclass;
+BEGIN
+    relation := @extschema@._create_event_table(schema_name, table_name::name, @extschema@._partition_interval(event_table));
+    EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'events routed from ' || event_table);
+END
+$$;
+COMMENT ON FUNCTION _create_routed_table(regclass, text) IS 'the event table for one routing value, beside the stream''s own';
+
+CREATE FUNCTION create_stream(
+    stream text, format text, message_type text DEFAULT NULL, event_time text DEFAULT NULL, event_id text DEFAULT NULL,
+    route_by text DEFAULT NULL, partition_interval interval DEFAULT '1 day', raw_retention interval DEFAULT '30 days',
+    retention interval DEFAULT NULL, framing text DEFAULT NULL, subject text DEFAULT NULL, required text DEFAULT NULL,
+    delimiter text DEFAULT NULL, fourccs text DEFAULT NULL, settings jsonb DEFAULT '{}') RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_variable
+DECLARE
+    parts       text[] := pg_catalog.parse_ident(stream);
+    table_name  text := parts[pg_catalog.cardinality(parts)];
+    schema_name text := CASE WHEN pg_catalog.cardinality(parts) = 1 THEN pg_catalog.current_schema() ELSE parts[1] END;
+    payload_type text := CASE WHEN format IN ('json', 'csv') THEN 'text' ELSE 'bytea' END;
+    existing    regclass;
+    event_table regclass;
+    raw_table   regclass;
+    id_table    regclass;
+BEGIN
+    IF stream IS NULL OR format IS NULL OR partition_interval IS NULL THEN
+        RAISE EXCEPTION 'stream, format and partition interval must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    IF pg_catalog.cardinality(parts) > 2 OR pg_catalog.octet_length(table_name) > 59 THEN
+        RAISE EXCEPTION 'stream name "%" is not usable', stream
+            USING ERRCODE = 'invalid_name', HINT = 'Give "table" or "schema.table", the table of at most 59 bytes: "_raw" is put after it.';
+    END IF;
+    IF schema_name IS NULL THEN
+        RAISE EXCEPTION 'no schema has been selected to create the stream in'
+            USING ERRCODE = 'undefined_schema', HINT = 'Set search_path, or give the stream as "schema.table".';
+    END IF;
+    existing := pg_catalog.to_regclass(pg_catalog.format('%I.%I', schema_name, table_name));
+    IF existing IS NOT NULL THEN
+        RAISE EXCEPTION '%', CASE WHEN EXISTS (SELECT FROM @extschema@._stream_tables(existing) t WHERE t.raw_table IS NOT NULL)
+                             THEN pg_catalog.format('stream "%s" exists already', existing)
+                             ELSE pg_catalog.format('relation "%s" exists already', existing) END
+            USING ERRCODE = 'duplicate_table',
+                  HINT = 'Choose another name, or drop it first: SELECT event_pipeline.drop_stream(...), DROP TABLE.';
+    END IF;
+    settings := pg_catalog.jsonb_strip_nulls(coalesce(settings, '{}') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
+        'framing', framing, 'subject', subject, 'required', required, 'delimiter', delimiter, 'fourccs', fourccs));
+
+    event_table := @extschema@._create_event_table(schema_name::name, table_name::name, partition_interval);
+    EXECUTE pg_catalog.format($sql$
+        CREATE TABLE %1$I.%2$I (
+            raw_id      bigint GENERATED ALWAYS AS IDENTITY,
+            received_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+            source      text,
+            payload     %3$s
+        ) PARTITION BY RANGE (received_at);
+        CREATE INDEX ON %1$I.%2$I USING brin (raw_id)$sql$, schema_name, table_name || '_raw', payload_type);
+    raw_table := pg_catalog.format('%I.%I', schema_name, table_name || '_raw')::regclass;
+    PERFORM @extschema@._partition_create(raw_table, 'received_at', partition_interval);
+    -- Raw rows must land even when nobody has made a partition for today.
+    EXECUTE pg_catalog.format('CREATE TABLE %I.%I PARTITION OF %s DEFAULT', schema_name,
+                              pg_catalog.left(table_name, 40) || '_raw_default', raw_table);
+    IF event_id IS NOT NULL THEN
+        EXECUTE pg_catalog.format($sql$
+            CREATE TABLE %1$I.%2$I (
+                event_id   text PRIMARY KEY,
+                event_time timestamptz NOT NULL,
+                taken_at   timestamptz NOT NULL DEFAULT pg_catalog.now()
+            )$sql$, schema_name, table_name || '_ids');
+        id_table := pg_catalog.format('%I.%I', schema_name, table_name || '_ids')::regclass;
+        EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', id_table, 'event ids that stream ' || event_table || ' has taken');
+    END IF;
+    PERFORM @extschema@._stream_register(event_table, raw_table, id_table, format, message_type, event_time, event_id, route_by,
+                                         partition_interval, raw_retention, retention, settings);
+    EXECUTE pg_catalog.format($sql$
+        CREATE TRIGGER _ep_ingest AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
+    EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', event_table, pg_catalog.format('events of stream %s, decoded from %s', event_table, raw_table));
+    EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', raw_table, pg_catalog.format('raw %s payloads of stream %s, as they came', format, event_table));
+    RETURN event_table;
+END
+$$;
+COMMENT ON FUNCTION create_stream(text, text, text, text, text, text, interval, interval, interval, text, text, text, text, text, jsonb) IS
+'make a stream: the event table, "<stream>_raw" for payloads, their partitions and the trigger between them; gives the event table.
+format: json, csv, protobuf or gpmf; message_type: full protobuf name; event_time, event_id, route_by: source paths; framing, subject, required: protobuf;
+delimiter: csv; fourccs: gpmf, which become tables; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_tables_per_hour 100, future_window, late_window';
+
+CREATE FUNCTION alter_stream(stream text, raw_retention interval DEFAULT NULL, retention interval DEFAULT NULL,
+                             settings jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    PERFORM @extschema@._stream_update(@extschema@._stream_relation(stream), raw_retention, retention, settings);
+END
+$$;
+COMMENT ON FUNCTION alter_stream(text, interval, interval, jsonb) IS
+    'change a stream''s retentions and settings; null keeps what is, settings are merged, a null setting goes back to its default';
+
+CREATE FUNCTION drop_stream(stream text, keep_tables boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    event_table regclass := @extschema@._stream_relation(stream);
+    tables      record;
+    relation    regclass;
+BEGIN
+    SELECT * INTO tables FROM @extschema@._stream_tables(event_table);
+    PERFORM @extschema@._stream_forget(event_table);
+    EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_ingest ON %s', tables.raw_table);
+    FOREACH relation IN ARRAY tables.targets OPERATOR(pg_catalog.||) tables.raw_table LOOP
+        PERFORM @extschema@._partition_drop_config(relation);
+        IF NOT keep_tables THEN
+            EXECUTE pg_catalog.format('DROP TABLE %s', relation);
+        END IF;
+    END LOOP;
+    IF tables.id_table IS NOT NULL AND NOT keep_tables THEN
+        EXECUTE pg_catalog.format('DROP TABLE %s', tables.id_table);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION drop_stream(text, boolean) IS
+    'drop a stream with its raw and event tables, or, with keep_tables, only cut the way between them';

@@ -1,0 +1,171 @@
+/*
+ * stream_write.c
+ *	  The SQL functions through which a role changes what is known of its streams.
+ *
+ * They check that the caller owns the event table, then write our catalog as the extension's owner.
+ */
+#include "schema/stream.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "schema/catalog.h"
+#include "schema/protobuf.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+EP_FUNCTION(ep_stream_register);
+EP_FUNCTION(ep_stream_update);
+EP_FUNCTION(ep_stream_forget);
+
+static void
+check_owner(Oid relation)
+{
+	char *name = get_rel_name(relation);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation)));
+	if (!ep_owns_relation(relation, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of table \"%s\"", name)));
+}
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+static void
+check_format(const char *name, const char *message_type, const char *subject)
+{
+	const EpFormat *format = ep_format_find(name);
+
+	if (format == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("format \"%s\" does not exist", name),
+				 errhint("The formats are: %s.", ep_format_names())));
+	if (format->needs_schema && message_type == NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("format \"%s\" needs a message type", name),
+			 errhint(
+				 "Give message_type the full name of a registered message, such as 'company.v1.Event'.")));
+	if (!format->needs_schema && message_type != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("format \"%s\" takes no message type", name)));
+	if (format->needs_schema)
+		(void) ep_protobuf_message(subject, message_type); /* raises when there is none */
+}
+
+static void
+check_path(const char *option, const char *path)
+{
+	EpPathTree tree;
+
+	if (path == NULL)
+		return;
+	if (!ep_path_tree_init(&tree, ep_malloc_allocator, 1000))
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (ep_path_from_text(&tree, path, &tree.arena) == NULL)
+	{
+		ep_path_tree_free(&tree);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s \"%s\" is no path", option, path),
+				 errhint("Join the attribute names by periods, as in device.serial; put names with other "
+						 "characters than letters, digits and _ in double quotes.")));
+	}
+	ep_path_tree_free(&tree);
+}
+
+static char *
+setting(Datum settings, const char *name)
+{
+	static EpStatement statement = {"SELECT $1 OPERATOR(pg_catalog.->>) $2", 2, {JSONBOID, TEXTOID}};
+	Datum values[2] = {settings, CStringGetTextDatum(name)};
+
+	ep_catalog_run(&statement, values, NULL);
+	return ep_catalog_text(0, 1);
+}
+
+Datum
+ep_stream_register(PG_FUNCTION_ARGS)
+{
+	static EpStatement insert = {
+		"WITH s AS (INSERT INTO event_pipeline._stream (event_table, raw_table, id_table, format, message_type, event_time,"
+		" event_id, route_by, partition_interval, raw_retention, retention, settings)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING stream_id)"
+		" INSERT INTO event_pipeline._target (stream_id, route, relation) SELECT stream_id, '', $1 FROM s",
+		12,
+		{REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID,
+		 INTERVALOID, INTERVALOID, JSONBOID}};
+	static const char *const paths[] = {"event_time", "event_id", "route_by"};
+	Datum values[12];
+	char nulls[13] = "            ";
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(8) || PG_ARGISNULL(11))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("tables, format, partition interval and settings must not be null")));
+	SPI_connect();
+	for (int i = 0; i < 3; i++)
+		if (!PG_ARGISNULL(i))
+			check_owner(PG_GETARG_OID(i));
+	check_format(text_argument(fcinfo, 3), text_argument(fcinfo, 4), setting(PG_GETARG_DATUM(11), "subject"));
+	for (int i = 0; i < 3; i++)
+		check_path(paths[i], text_argument(fcinfo, 5 + i));
+	for (int i = 0; i < 12; i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	ep_catalog_run(&insert, values, nulls);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+Datum
+ep_stream_update(PG_FUNCTION_ARGS)
+{
+	static EpStatement update = {
+		"UPDATE event_pipeline._stream SET raw_retention = coalesce($2, raw_retention),"
+		" retention = coalesce($3, retention),"
+		" settings = pg_catalog.jsonb_strip_nulls(settings OPERATOR(pg_catalog.||) coalesce($4, '{}'))"
+		" WHERE event_table = $1",
+		4,
+		{REGCLASSOID, INTERVALOID, INTERVALOID, JSONBOID}};
+	Datum values[4];
+	char nulls[5] = "    ";
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("event table must not be null")));
+	SPI_connect();
+	check_owner(PG_GETARG_OID(0));
+	for (int i = 0; i < 4; i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	ep_catalog_run(&update, values, nulls);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+Datum
+ep_stream_forget(PG_FUNCTION_ARGS)
+{
+	static EpStatement statement = {
+		"WITH s AS (DELETE FROM event_pipeline._stream WHERE event_table = $1 RETURNING stream_id),"
+		" r AS (DELETE FROM event_pipeline._rejection USING s WHERE _rejection.stream_id = s.stream_id),"
+		" c AS (DELETE FROM event_pipeline._counter USING s WHERE _counter.stream_id = s.stream_id)"
+		" DELETE FROM event_pipeline._schema_change USING s WHERE _schema_change.stream_id = s.stream_id",
+		1,
+		{REGCLASSOID}};
+	Datum values[1] = {PG_GETARG_DATUM(0)};
+
+	SPI_connect();
+	check_owner(PG_GETARG_OID(0));
+	ep_catalog_run(&statement, values, NULL);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,59 @@
+-- schema/views.sql: what people and dashboards read.
+--
+-- Everybody may select from these views and sees the streams whose event table they may select from.
+
+CREATE VIEW stream_columns AS
+SELECT s.event_table::text AS stream, t.relation AS target, a.path, a.column_name, a.column_type, a.description,
+       a.first_seen, a.raw_id
+FROM _attribute a
+JOIN _target t USING (target_id)
+JOIN _stream s USING (stream_id)
+JOIN pg_catalog.pg_class c ON c.oid = t.relation
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+COMMENT ON VIEW stream_columns IS 'the published mapping: which attribute of the payload is in which column; every spelling seen is a row';
+COMMENT ON COLUMN stream_columns.path IS 'the source''s own spelling, segments joined by ".", others than plain identifiers in double quotes';
+COMMENT ON COLUMN stream_columns.first_seen IS 'when the attribute was first seen';
+COMMENT ON COLUMN stream_columns.raw_id IS 'the raw row that first had it';
+
+CREATE VIEW schema_log AS
+SELECT l.at, s.event_table::text AS stream, l.target, l.operation, l.path, l.column_name, l.column_type, l.reason,
+       l.mode, l.lock_wait, l.raw_id, l.role_name
+FROM _schema_change l
+JOIN _stream s USING (stream_id)
+JOIN pg_catalog.pg_class c ON c.oid = s.event_table
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+COMMENT ON VIEW schema_log IS 'every change of a table that a stream made by itself, and every one it put off';
+COMMENT ON COLUMN schema_log.reason IS 'why a column was not made: lock, busy, limit, type, contract, name, size, rate';
+COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; deferred: values are rescued meanwhile';
+COMMENT ON COLUMN schema_log.lock_wait IS 'how long it tried for the lock';
+
+CREATE VIEW rejected AS
+SELECT s.event_table::text AS stream, r.raw_id, r.seq, r.stage, r.path, r.expected, r.found, r.sqlstate, r.message,
+       r.detail, r.payload, r.bytes, r.attempts, r.at
+FROM _rejection r
+JOIN _stream s USING (stream_id)
+JOIN pg_catalog.pg_class c ON c.oid = s.event_table
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+COMMENT ON VIEW rejected IS 'events that could not become a row, each with the reason and its bytes';
+COMMENT ON COLUMN rejected.raw_id IS 'the raw row it came in';
+COMMENT ON COLUMN rejected.seq IS 'its place in the raw row, from 1; 0 stands for the payload as a whole';
+COMMENT ON COLUMN rejected.stage IS 'decode, time, table, type or constraint';
+COMMENT ON COLUMN rejected.payload IS 'the bytes of the event, at most the first megabyte; the raw row has them all';
+COMMENT ON COLUMN rejected.bytes IS 'how long the event is, in bytes';
+
+CREATE VIEW stream_stats AS
+SELECT s.event_table::text AS stream, s.format,
+       coalesce(sum(n.raw_rows), 0)::bigint AS raw_rows, coalesce(sum(n.bytes), 0)::bigint AS bytes,
+       coalesce(sum(n.events), 0)::bigint AS events, coalesce(sum(n.typed), 0)::bigint AS typed,
+       coalesce(sum(n.rejected), 0)::bigint AS rejected, coalesce(sum(n.duplicates), 0)::bigint AS duplicates,
+       coalesce(sum(n.rescued), 0)::bigint AS rescued, max(n.last_event) AS last_event, max(n.at) AS last_insert
+FROM _stream s
+JOIN pg_catalog.pg_class c ON c.oid = s.event_table
+LEFT JOIN _counter n USING (stream_id)
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
+GROUP BY s.stream_id, s.event_table, s.format;
+COMMENT ON VIEW stream_stats IS 'what each stream has taken in, from counters: never a scan of events';
+COMMENT ON COLUMN stream_stats.events IS 'typed + rejected + duplicates';
+COMMENT ON COLUMN stream_stats.rescued IS 'attributes kept in _ep_rescued instead of a column';
+
+GRANT SELECT ON stream_columns, schema_log, rejected, stream_stats TO PUBLIC;
