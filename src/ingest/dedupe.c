@@ -104,7 +104,7 @@ take(EpIngest *ingest, HTAB *ids)
 		construct_array(times, n, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	sql = psprintf(
 		"INSERT INTO %s (event_id, event_time)"
-		" SELECT i, t FROM pg_catalog.unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
+		" SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
 		id_table_name(ingest));
 	if (SPI_execute_with_args(sql, 2, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not record event ids");
