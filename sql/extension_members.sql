@@ -10,13 +10,14 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 ORDER BY 1;
 
 -- Functions with a body in SQL or PL/pgSQL pin search_path, so that nobody can slip an operator under them.
--- Procedures that commit cannot (they qualify every name), and SQL-standard bodies are bound when they are made.
-SELECT p.oid::regprocedure AS unpinned
+-- These qualify every name instead: they look up what the caller names along the caller's path, or they commit.
+-- SQL-standard bodies are bound when they are made.
+SELECT DISTINCT p.proname AS unpinned
 FROM pg_proc p
 JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'event_pipeline'
 JOIN pg_language l ON l.oid = p.prolang
-WHERE l.lanname IN ('sql', 'plpgsql') AND p.prokind <> 'p' AND p.prosqlbody IS NULL
+WHERE l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL
   AND NOT EXISTS (SELECT FROM unnest(p.proconfig) setting WHERE setting LIKE 'search\_path=pg\_catalog%')
 ORDER BY 1;
 

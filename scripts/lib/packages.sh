@@ -1,6 +1,15 @@
 # What the system must have, and getting it from Debian. Needs common.sh.
 
-build_packages="gcc libc6-dev make pkgconf protobuf-c-compiler libprotobuf-c-dev libprotobuf-dev"
+# What compiling needs, as far as it is not there in some form.
+build_packages()
+{
+	command -v gcc >/dev/null || command -v clang >/dev/null || echo gcc libc6-dev
+	command -v make >/dev/null || echo make
+	command -v pkg-config >/dev/null || echo pkgconf
+	command -v protoc-c >/dev/null || echo protobuf-c-compiler
+	pkg-config --exists libprotobuf-c 2>/dev/null || echo libprotobuf-c-dev
+	pkg-config --exists protobuf 2>/dev/null || echo libprotobuf-dev
+}
 
 # Is a Debian package installed?
 has_package() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }

@@ -9,7 +9,6 @@
 static const EpFormat *const formats[] = {
 	&ep_json_format,
 	&ep_csv_format,
-	&ep_gpmf_format,
 	NULL,
 };
 
