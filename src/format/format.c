@@ -9,6 +9,7 @@
 static const EpFormat *const formats[] = {
 	&ep_json_format,
 	&ep_csv_format,
+	&ep_protobuf_format,
 	NULL,
 };
 

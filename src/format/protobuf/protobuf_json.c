@@ -1,0 +1,485 @@
+/*
+ * protobuf_json.c
+ *	  ProtoJSON of messages: members, arrays, maps; and one path out of a message.
+ *
+ * Server-free.  A member is written name first and taken back when its value turns out to be
+ * nothing (a list whose elements were all unknown numbers of a closed enum).
+ */
+#include "format/protobuf/protobuf_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static EpCode
+check_room(EpProtoWriter *writer)
+{
+	if (!writer->full)
+		return EP_OK;
+	return ep_protobuf_writer_fail(writer, EP_E_MEMORY, NULL,
+								   "protobuf message needs more memory than it may have", NULL);
+}
+
+/* ---- arrays ---- */
+
+static EpCode
+put_packed(EpProtoWriter *writer, const EpProtoField *field, const EpProtoRecord *packed, bool *first)
+{
+	EpProtoRecord element = {field, NULL, 0, field->wire, false};
+	EpCursor run = {writer->start, packed->data, packed->data + packed->bits};
+
+	while (!writer->full && ep_protobuf_packed_next(field, &run, &element.bits))
+	{
+		EpCode code;
+
+		if (ep_protobuf_unknown_value(field, element.bits))
+			continue;
+		if (!*first)
+			ep_protobuf_put_char(writer, ',');
+		*first = false;
+		if ((code = ep_protobuf_put_scalar(writer, field, &element)) != EP_OK)
+			return code;
+	}
+	if (run.at != run.end && !writer->full)
+		return ep_protobuf_writer_fail(writer, EP_E_TRUNCATED, run.at,
+									   "packed protobuf values end inside a value", field);
+	return check_room(writer);
+}
+
+static EpCode
+put_array(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, int depth, bool *empty)
+{
+	bool first = true;
+
+	ep_protobuf_put_char(writer, '[');
+	for (size_t i = span.first; i < span.end; i++)
+	{
+		EpProtoRecord record = writer->records[i];
+		EpCode code;
+
+		if (record.wire == EP_WIRE_LEN && field->wire != EP_WIRE_LEN)
+		{
+			if ((code = put_packed(writer, field, &record, &first)) != EP_OK)
+				return code;
+			continue;
+		}
+		if (!first)
+			ep_protobuf_put_char(writer, ',');
+		first = false;
+		code = field->message != NULL
+				   ? ep_protobuf_put_message(writer, field->message, (EpProtoSpan){i, i + 1}, depth + 1)
+				   : ep_protobuf_put_scalar(writer, field, &record);
+		if (code != EP_OK)
+			return code;
+	}
+	ep_protobuf_put_char(writer, ']');
+	*empty = first;
+	return EP_OK;
+}
+
+/* ---- maps ---- */
+
+/* A key in one form, however many bits the wire had. */
+static uint64_t
+key_bits(const EpProtoField *field, uint64_t bits)
+{
+	switch ((EpProtoType) field->type)
+	{
+		case EP_PROTO_BOOL:
+			return bits != 0;
+		case EP_PROTO_INT32:
+		case EP_PROTO_UINT32:
+		case EP_PROTO_SINT32:
+			return (uint32_t) bits;
+		default:
+			return bits;
+	}
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const EpProtoRecord *left = *(const EpProtoRecord *const *) a;
+	const EpProtoRecord *right = *(const EpProtoRecord *const *) b;
+	int order;
+
+	if (left->bits != right->bits)
+		return left->bits < right->bits ? -1 : 1;
+	order =
+		left->data == NULL || right->data == NULL ? 0 : memcmp(left->data, right->data, (size_t) left->bits);
+	return order != 0 ? order : left < right ? -1 : left > right;
+}
+
+static bool
+same_key(const EpProtoRecord *left, const EpProtoRecord *right)
+{
+	return left->bits == right->bits && (left->bits == 0 || left->data == NULL ||
+										 memcmp(left->data, right->data, (size_t) left->bits) == 0);
+}
+
+/*
+ * Push the last key of every entry; an entry whose value is an unknown number of a closed enum is
+ * dead from the start.
+ */
+static EpCode
+push_keys(EpProtoWriter *writer, const EpProtoMessage *entry, EpProtoSpan entries, int depth)
+{
+	for (size_t i = entries.first; i < entries.end; i++)
+	{
+		bool text = entry->fields[0].type == EP_PROTO_STRING;
+		EpProtoRecord key = {&entry->fields[0], text ? (const uint8_t *) "" : NULL, 0, entry->fields[0].wire,
+							 false};
+		EpProtoSpan found;
+		EpCode code = ep_protobuf_scan(writer, entry, (EpProtoSpan){i, i + 1}, depth + 1, &found);
+
+		if (code != EP_OK)
+			return code;
+		for (size_t r = found.first; r < found.end; r++)
+		{
+			const EpProtoRecord *record = &writer->records[r];
+
+			if (record->field == key.field)
+			{
+				key.data = record->wire == EP_WIRE_LEN ? record->data : NULL;
+				key.bits = record->wire == EP_WIRE_LEN ? record->bits : key_bits(key.field, record->bits);
+			}
+			else
+				key.dead = ep_protobuf_unknown_value(record->field, record->bits);
+		}
+		writer->count = found.first;
+		if ((code = ep_protobuf_push(writer, key)) != EP_OK)
+			return code;
+	}
+	return EP_OK;
+}
+
+/* Of entries with one key only the last stays alive. */
+static EpCode
+settle_keys(EpProtoWriter *writer, EpProtoSpan keys)
+{
+	size_t count = keys.end - keys.first, alive = 0;
+	EpProtoRecord **order = ep_arena_array(writer->arena, count, sizeof *order);
+
+	if (order == NULL)
+	{
+		writer->full = true;
+		return check_room(writer);
+	}
+	for (size_t i = keys.first; i < keys.end; i++)
+		if (!writer->records[i].dead)
+			order[alive++] = &writer->records[i];
+	qsort(order, alive, sizeof *order, compare_keys);
+	for (size_t i = 1; i < alive; i++)
+		order[i - 1]->dead = same_key(order[i - 1], order[i]);
+	return EP_OK;
+}
+
+static EpCode
+put_key(EpProtoWriter *writer, const EpProtoRecord *key)
+{
+	bool quotes =
+		key->field->type != EP_PROTO_STRING && ep_protobuf_scalar_type(key->field->type) != EP_TYPE_NONE;
+	bool wide = key->field->type == EP_PROTO_INT64 || key->field->type == EP_PROTO_UINT64 ||
+				key->field->type == EP_PROTO_SINT64 || key->field->type == EP_PROTO_FIXED64 ||
+				key->field->type == EP_PROTO_SFIXED64; /* these are quoted already */
+	EpCode code;
+
+	quotes = quotes && !wide;
+	if (quotes)
+		ep_protobuf_put_char(writer, '"');
+	code = ep_protobuf_put_scalar(writer, key->field, key);
+	if (quotes)
+		ep_protobuf_put_char(writer, '"');
+	ep_protobuf_put_char(writer, ':');
+	return code;
+}
+
+static EpCode
+put_map_value(EpProtoWriter *writer, const EpProtoMessage *entry, size_t at, int depth)
+{
+	const EpProtoField *value = &entry->fields[1];
+	EpProtoSpan found;
+	EpCode code = ep_protobuf_scan(writer, entry, (EpProtoSpan){at, at + 1}, depth + 1, &found);
+
+	if (code != EP_OK)
+		return code;
+	while (found.first < found.end && writer->records[found.first].field != value)
+		found.first++;
+	if (value->message != NULL)
+		return ep_protobuf_put_message(writer, value->message, found, depth + 2);
+	return ep_protobuf_put_field(writer, value, found, depth + 1);
+}
+
+static EpCode
+put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, int depth, bool *empty)
+{
+	const EpProtoMessage *entry = field->message;
+	EpProtoSpan keys = {writer->count, writer->count + (entries.end - entries.first)};
+	EpCode code = push_keys(writer, entry, entries, depth);
+	bool first = true;
+
+	if (code == EP_OK && keys.end - keys.first > 1)
+		code = settle_keys(writer, keys);
+	ep_protobuf_put_char(writer, '{');
+	for (size_t i = 0; code == EP_OK && i < keys.end - keys.first; i++)
+	{
+		EpProtoRecord key = writer->records[keys.first + i];
+
+		if (key.dead)
+			continue;
+		if (!first)
+			ep_protobuf_put_char(writer, ',');
+		first = false;
+		if ((code = put_key(writer, &key)) == EP_OK)
+			code = put_map_value(writer, entry, entries.first + i, depth);
+		writer->count = keys.end;
+	}
+	ep_protobuf_put_char(writer, '}');
+	writer->count = keys.first;
+	*empty = first;
+	return code;
+}
+
+/* ---- fields and members ---- */
+
+static EpCode
+put_value(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, int depth, bool *empty)
+{
+	bool bare = writer->bare;
+	EpCode code;
+
+	*empty = false;
+	if (field->repeated || (field->message != NULL && field->message->known == EP_KNOWN_NONE))
+		writer->bare = false;
+	if (field->map)
+		code = put_map(writer, field, span, depth, empty);
+	else if (field->repeated)
+		code = put_array(writer, field, span, depth, empty);
+	else if (field->message != NULL)
+		code = ep_protobuf_put_message(writer, field->message, span, depth + 1);
+	else if (span.first < span.end)
+	{
+		EpProtoRecord last = writer->records[span.end - 1];
+
+		code = ep_protobuf_put_scalar(writer, field, &last);
+	}
+	else
+	{
+		EpProtoRecord zero = {field, (const uint8_t *) "", 0, field->wire, false};
+
+		if (field->enumeration != NULL)
+			zero.bits = (uint64_t) (int64_t) field->enumeration->values[0].number;
+		code = ep_protobuf_put_scalar(writer, field, &zero);
+	}
+	writer->bare = bare;
+	return code == EP_OK ? check_room(writer) : code;
+}
+
+EpCode
+ep_protobuf_put_field(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, int depth)
+{
+	bool empty;
+
+	return put_value(writer, field, span, depth, &empty);
+}
+
+/* Is the last value of a field without presence the one that means absent? -0.0 is not. */
+static bool
+is_default(const EpProtoField *field, const EpProtoRecord *record)
+{
+	switch ((EpProtoType) field->type)
+	{
+		case EP_PROTO_INT32:
+		case EP_PROTO_UINT32:
+		case EP_PROTO_SINT32:
+		case EP_PROTO_ENUM:
+			return (uint32_t) record->bits == 0;
+		default:
+			return record->bits == 0;
+	}
+}
+
+static EpCode
+put_member(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, int depth, bool *first)
+{
+	size_t before = writer->length;
+	bool empty = false;
+	EpCode code;
+
+	if (span.first < span.end && !field->presence && !field->repeated && !writer->always_print &&
+		!field->owner->map_entry && is_default(field, &writer->records[span.end - 1]))
+		return EP_OK;
+	if (!*first)
+		ep_protobuf_put_char(writer, ',');
+	if (field->extension) /* its name has brackets, nothing to escape */
+	{
+		ep_protobuf_put_char(writer, '"');
+		ep_protobuf_put(writer, field->json_name, strlen(field->json_name));
+		ep_protobuf_put_char(writer, '"');
+	}
+	else
+		ep_protobuf_put_quoted(writer, (const uint8_t *) field->json_name, strlen(field->json_name));
+	ep_protobuf_put_char(writer, ':');
+	code = put_value(writer, field, span, depth, &empty);
+	if (empty && !writer->always_print)
+		writer->length = before;
+	else
+		*first = false;
+	return code;
+}
+
+/* Records of one field from span.first on; dead ones are skipped at the front. */
+static EpProtoSpan
+next_group(const EpProtoWriter *writer, EpProtoSpan span)
+{
+	EpProtoSpan group;
+
+	while (span.first < span.end && writer->records[span.first].dead)
+		span.first++;
+	group.first = group.end = span.first;
+	while (group.end < span.end && writer->records[group.end].field == writer->records[group.first].field)
+		group.end++;
+	return group;
+}
+
+static EpCode
+put_all_members(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan found, int depth,
+				bool first)
+{
+	EpCode code = EP_OK;
+
+	for (uint32_t i = 0; code == EP_OK && i < message->field_count; i++)
+	{
+		const EpProtoField *field = message->numbers[i];
+		EpProtoSpan group = next_group(writer, found);
+
+		if (group.first == group.end || writer->records[group.first].field != field)
+			group.end = group.first;
+		if (group.first == group.end && (field->presence || field->extension))
+			continue;
+		code = put_member(writer, field, group, depth, &first);
+		found.first = group.end;
+	}
+	return code;
+}
+
+/* The members of an object without its braces. */
+EpCode
+ep_protobuf_put_members(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan slices, int depth,
+						bool first)
+{
+	EpProtoSpan found;
+	EpCode code = ep_protobuf_scan(writer, message, slices, depth, &found);
+	size_t base = found.first;
+
+	if (code == EP_OK && writer->always_print)
+		code = put_all_members(writer, message, found, depth, first);
+	else
+		while (code == EP_OK)
+		{
+			EpProtoSpan group = next_group(writer, found);
+
+			if (group.first == group.end)
+				break;
+			code = put_member(writer, writer->records[group.first].field, group, depth, &first);
+			found.first = group.end;
+		}
+	writer->count = base;
+	return code;
+}
+
+EpCode
+ep_protobuf_put_message(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan slices, int depth)
+{
+	EpCode code;
+
+	if (message->known != EP_KNOWN_NONE)
+	{
+		size_t base = writer->count;
+
+		code = ep_protobuf_put_known(writer, message, slices, depth);
+		writer->count = base;
+		return code;
+	}
+	ep_protobuf_put_char(writer, '{');
+	code = ep_protobuf_put_members(writer, message, slices, depth, true);
+	ep_protobuf_put_char(writer, '}');
+	return code == EP_OK ? check_room(writer) : code;
+}
+
+/* ---- entry points ---- */
+
+EpCode
+ep_protobuf_write_json(EpProtoWriter *writer, const EpProtoMessage *message, const uint8_t *bytes,
+					   size_t length)
+{
+	EpProtoRecord whole = {NULL, bytes, length, EP_WIRE_LEN, false};
+	EpCode code = ep_protobuf_push(writer, whole);
+
+	if (code == EP_OK)
+		code = ep_protobuf_put_message(writer, message, (EpProtoSpan){writer->count - 1, writer->count}, 0);
+	return code == EP_OK ? check_room(writer) : code;
+}
+
+EpCode
+ep_protobuf_write_field(EpProtoWriter *writer, const EpProtoField *field, const EpProtoRecord *records,
+						size_t count, int depth)
+{
+	EpProtoSpan span = {writer->count, writer->count + count};
+	EpCode code = EP_OK;
+
+	for (size_t i = 0; i < count && code == EP_OK; i++)
+		code = ep_protobuf_push(writer, records[i]);
+	if (code == EP_OK)
+		code = ep_protobuf_put_field(writer, field, span, depth);
+	writer->count = span.first;
+	return code == EP_OK ? check_room(writer) : code;
+}
+
+/* From span's message to the records of one field in it. */
+static EpCode
+descend(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan slices, int depth, EpProtoSpan *records)
+{
+	EpProtoSpan found;
+	EpCode code = ep_protobuf_scan(writer, field->owner, slices, depth, &found);
+
+	if (code != EP_OK)
+		return code;
+	do
+	{
+		*records = next_group(writer, found);
+		found.first = records->end;
+	} while (records->first < records->end && writer->records[records->first].field != field);
+	return EP_OK;
+}
+
+EpCode
+ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoMessage *message, const uint8_t *bytes,
+					 size_t length, const char *path)
+{
+	EpProtoRecord whole = {NULL, bytes, length, EP_WIRE_LEN, false};
+	EpProtoSpan span = {writer->count, writer->count + 1};
+	EpCode code = ep_protobuf_push(writer, whole);
+	bool absent = false;
+
+	for (int depth = 0; code == EP_OK; depth++)
+	{
+		size_t segment = strcspn(path, ".");
+		const EpProtoField *field = message == NULL ? NULL : ep_protobuf_find_field(message, path, segment);
+
+		if (field == NULL || (path[segment] == '.' && field->repeated))
+			return ep_protobuf_writer_fail(writer, EP_E_MISSING, NULL, "message type has no such path", NULL);
+		if (!absent)
+			code = descend(writer, field, span, depth, &span);
+		absent = absent || (span.first == span.end && field->presence);
+		if (path[segment] == '\0')
+		{
+			if (code != EP_OK || absent)
+				return code != EP_OK ? code : EP_DONE;
+			writer->bare = true;
+			return ep_protobuf_put_field(writer, field, span, depth);
+		}
+		path += segment + 1;
+		message = field->message;
+	}
+	return code;
+}

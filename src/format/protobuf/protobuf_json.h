@@ -1,0 +1,100 @@
+/*
+ * protobuf_json.h
+ *	  ProtoJSON straight from the wire, into a growing text in an arena.
+ *
+ * A message is scanned into records on a stack, put into the order of field numbers, and written;
+ * sub-messages do the same on top of it, so memory is bounded by the bytes on the open path.
+ * Everything the wire rules ask for happens in the scan: last wins, merging of repeated
+ * sub-messages, oneofs, closed enums, packed and unpacked, unknown fields.
+ */
+#ifndef EP_FORMAT_PROTOBUF_JSON_H
+#define EP_FORMAT_PROTOBUF_JSON_H
+
+#include "format/protobuf/protobuf_schema.h"
+#include "format/protobuf/protobuf_wire.h"
+
+/* One record of a known field, of a wire type that fits it. */
+typedef struct EpProtoRecord
+{
+	const EpProtoField *field;
+	const uint8_t *data; /* LEN and GROUP */
+	uint64_t bits;       /* the number, or how many bytes at data */
+	uint32_t wire;
+	bool dead; /* a map entry that a later one replaces, a oneof case that lost */
+} EpProtoRecord;
+
+typedef struct EpProtoWriter
+{
+	EpArena *arena;
+	EpError *error;
+	const uint8_t *start; /* of the payload: offsets count from here */
+	bool always_print;    /* fields without presence, also when they have their default */
+	bool bare;            /* strings at the top without quotes and escapes */
+	bool (*interrupted)(void);
+	uint32_t ticks;
+	char *text;
+	size_t length, capacity;
+	bool full; /* the arena gave nothing: the text is of no use */
+	EpProtoRecord *records;
+	size_t count, record_capacity;
+} EpProtoWriter;
+
+/* start is where the payload begins; error is filled when something is refused. */
+extern void
+ep_protobuf_writer_init(EpProtoWriter *writer, EpArena *arena, const uint8_t *start, EpError *error);
+
+/* Append a whole message. */
+extern EpCode ep_protobuf_write_json(EpProtoWriter *writer, const EpProtoMessage *message,
+									 const uint8_t *bytes, size_t length) EP_CHECK_RESULT;
+
+/*
+ * Append the value of one field from all its records, in the order of the wire: an array or object
+ * for repeated fields and maps, the merged message, else the last value.  No record: what an
+ * absent field gives ([], {}, the zero value; null for a message).  depth is that of the message around it.
+ */
+extern EpCode ep_protobuf_write_field(EpProtoWriter *writer, const EpProtoField *field,
+									  const EpProtoRecord *records, size_t count, int depth) EP_CHECK_RESULT;
+
+/*
+ * The value at a path of .proto or JSON names joined by '.' ("device.serial"), as ->> gives it: strings
+ * without quotes, messages as JSON.  EP_OK with the text in the writer; EP_DONE when it is absent (an
+ * absent message on the way, or a field with presence that is not set); EP_E_MISSING when the
+ * message type has no such path.
+ */
+extern EpCode ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoMessage *message, const uint8_t *bytes,
+								   size_t length, const char *path) EP_CHECK_RESULT;
+
+/* True when a record of this wire type is a value (or a packed run of values) of the field. */
+static inline bool
+ep_protobuf_fits(const EpProtoField *field, uint32_t wire)
+{
+	return wire == field->wire || (wire == EP_WIRE_LEN && field->repeated && field->wire != EP_WIRE_GROUP);
+}
+
+/*
+ * The next element of a packed run into *bits; false at its end and when the run is malformed
+ * (then run->at != run->end).
+ */
+static inline bool
+ep_protobuf_packed_next(const EpProtoField *field, EpCursor *run, uint64_t *bits)
+{
+	const uint8_t *at = run->at;
+
+	if (at == run->end)
+		return false;
+	if (field->wire == EP_WIRE_VARINT)
+		return ep_wire_varint(run, bits);
+	if (!ep_cursor_skip(run, field->wire == EP_WIRE_I64 ? 8 : 4))
+		return false;
+	*bits = field->wire == EP_WIRE_I64 ? ep_load_le64(at) : ep_load_le32(at);
+	return true;
+}
+
+/* A number that a closed enum does not have: the record counts as an unknown field. */
+extern bool ep_protobuf_unknown_value(const EpProtoField *field, uint64_t bits);
+
+/* Seconds and nanos to EP_TIMESTAMP or EP_INTERVAL, range checked; false when out of range. */
+extern bool ep_protobuf_timestamp_value(int64_t seconds, int32_t nanos, EpValue *value) EP_CHECK_RESULT;
+extern bool ep_protobuf_duration_value(int64_t seconds, int32_t nanos, EpValue *value) EP_CHECK_RESULT;
+
+#endif /* EP_FORMAT_PROTOBUF_JSON_H */

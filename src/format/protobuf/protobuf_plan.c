@@ -1,0 +1,226 @@
+/*
+ * protobuf_plan.c
+ *	  Nodes of the flattening plan, and scalars as EpValues.
+ *
+ * Server-free.  Nodes come from decoder->lasting; a path's comment is copied into the path tree,
+ * which outlives the schema.
+ */
+#include "format/protobuf/protobuf_plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static EpValue
+text_value(const char *text)
+{
+	EpValue value = {.kind = EP_TEXT, .text = text, .length = strlen(text)};
+
+	return value;
+}
+
+EpValue
+ep_protobuf_zero_value(const EpProtoField *field)
+{
+	EpValue value = {.kind = EP_INT};
+
+	switch (ep_protobuf_scalar_type(field->type))
+	{
+		case EP_TYPE_FLOAT4:
+			value.kind = EP_FLOAT4;
+			break;
+		case EP_TYPE_FLOAT8:
+			value.kind = EP_FLOAT;
+			break;
+		case EP_TYPE_BOOL:
+			value.kind = EP_BOOL;
+			break;
+		case EP_TYPE_NUMERIC:
+			value.kind = EP_UINT;
+			break;
+		case EP_TYPE_BYTEA:
+			value = text_value("");
+			value.kind = EP_BYTES;
+			break;
+		case EP_TYPE_TEXT:
+			return text_value(field->enumeration != NULL ? field->enumeration->values[0].name : "");
+		default:
+			break;
+	}
+	return value;
+}
+
+/* What the column holds while the field is absent and its message is not. */
+static EpValue
+blank_value(const EpProtoField *field)
+{
+	EpValue value = {.kind = EP_NULL};
+
+	if (field->repeated && field->message != NULL)
+	{
+		value.kind = EP_JSON;
+		value.text = field->map ? "{}" : "[]";
+		value.length = 2;
+	}
+	else if (field->repeated)
+		value.kind = EP_ARRAY;
+	else if (!field->presence)
+		value = ep_protobuf_zero_value(field);
+	return value;
+}
+
+static EpProtoAction
+action_of(const EpProtoField *field, EpType type)
+{
+	if (type == EP_TYPE_NONE)
+		return EP_ACT_MESSAGE;
+	if (field->message == NULL)
+		return field->repeated ? EP_ACT_ARRAY : EP_ACT_SCALAR;
+	if (field->repeated)
+		return EP_ACT_JSON;
+	switch ((EpProtoKnown) field->message->known)
+	{
+		case EP_KNOWN_TIMESTAMP:
+		case EP_KNOWN_DURATION:
+			return EP_ACT_TIME;
+		case EP_KNOWN_WRAPPER:
+			return EP_ACT_WRAPPER;
+		default:
+			return EP_ACT_JSON;
+	}
+}
+
+/* The path says its type and comment to whoever makes the column. */
+static EpPath *
+make_path(EpDecoder *decoder, EpPath *parent, EpPath *previous, const EpProtoField *field, EpType type)
+{
+	EpPath *path =
+		ep_path_child(decoder->paths, parent, previous, field->name, strlen(field->name), decoder->lasting);
+
+	if (path == NULL)
+		return NULL;
+	path->type = (uint16_t) type;
+	if (field->comment != NULL && (path->comment == NULL || strcmp(path->comment, field->comment) != 0))
+	{
+		EpArena *arena = path->id == EP_PATH_TRANSIENT ? decoder->lasting : &decoder->paths->arena;
+
+		path->comment = ep_arena_strdup(arena, field->comment, strlen(field->comment));
+	}
+	return path;
+}
+
+EpProtoNode *
+ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path, const EpProtoNode *outer)
+{
+	EpArena *arena = decoder->lasting;
+	EpProtoNode *node = ep_arena_zalloc(arena, sizeof *node);
+	EpPath *previous = NULL;
+
+	if (node == NULL)
+		return NULL;
+	node->open = (EpProtoOpen){outer == NULL ? NULL : &outer->open, message,
+							   outer == NULL ? 0 : outer->open.depth + 1};
+	node->path = path;
+	node->steps = ep_arena_zalloc(arena, message->field_count * sizeof *node->steps);
+	node->cases = ep_arena_zalloc(arena, message->oneof_count * sizeof *node->cases);
+	node->blank = ep_arena_zalloc(arena, message->field_count * sizeof *node->blank);
+	if (node->steps == NULL || node->cases == NULL || node->blank == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < message->field_count; i++)
+	{
+		const EpProtoField *field = &message->fields[i];
+		EpProtoStep *step = &node->steps[i];
+		EpType type = ep_protobuf_flatten(field, &node->open);
+
+		step->field = field;
+		step->action = (uint8_t) action_of(field, type);
+		step->bare = type == EP_TYPE_TEXT;
+		step->path = previous = make_path(decoder, path, previous, field, type);
+		if (step->path == NULL)
+			return NULL;
+		if (step->action == EP_ACT_MESSAGE)
+			continue;
+		step->slot = node->leaf_count++;
+		node->blank[step->slot] = (EpField){step->path, blank_value(field)};
+	}
+	return node;
+}
+
+static EpCode
+enum_value(EpDecoder *decoder, const EpProtoEnum *enumeration, int32_t number, EpValue *value)
+{
+	const char *name = ep_protobuf_enum_name(enumeration, number);
+	char text[12];
+
+	if (name == NULL)
+	{
+		snprintf(text, sizeof text, "%d", number);
+		name = ep_arena_strdup(decoder->arena, text, strlen(text));
+		if (name == NULL)
+			return EP_E_MEMORY;
+	}
+	*value = text_value(name);
+	return EP_OK;
+}
+
+static inline void
+set_int(EpValue *value, int64_t n)
+{
+	value->kind = EP_INT;
+	value->as.i = n;
+}
+
+EpCode
+ep_protobuf_scalar_value(EpDecoder *decoder, const EpProtoField *field, uint64_t bits, const uint8_t *data,
+						 EpValue *value)
+{
+	switch ((EpProtoType) field->type)
+	{
+		case EP_PROTO_DOUBLE:
+			value->kind = EP_FLOAT;
+			value->as.f = ep_double_from_bits(bits);
+			break;
+		case EP_PROTO_FLOAT:
+			value->kind = EP_FLOAT4;
+			value->as.f = ep_float_from_bits((uint32_t) bits);
+			break;
+		case EP_PROTO_INT64:
+		case EP_PROTO_SFIXED64:
+			set_int(value, (int64_t) bits);
+			break;
+		case EP_PROTO_SINT64:
+			set_int(value, ep_wire_zigzag64(bits));
+			break;
+		case EP_PROTO_INT32:
+		case EP_PROTO_SFIXED32:
+			set_int(value, (int32_t) bits);
+			break;
+		case EP_PROTO_SINT32:
+			set_int(value, ep_wire_zigzag32((uint32_t) bits));
+			break;
+		case EP_PROTO_UINT32:
+		case EP_PROTO_FIXED32:
+			set_int(value, (uint32_t) bits);
+			break;
+		case EP_PROTO_UINT64:
+		case EP_PROTO_FIXED64:
+			value->kind = EP_UINT;
+			value->as.u = bits;
+			break;
+		case EP_PROTO_BOOL:
+			value->kind = EP_BOOL;
+			value->as.boolean = bits != 0;
+			break;
+		case EP_PROTO_ENUM:
+			return enum_value(decoder, field->enumeration, (int32_t) bits, value);
+		case EP_PROTO_STRING:
+		case EP_PROTO_BYTES:
+			value->kind = field->type == EP_PROTO_STRING ? EP_TEXT : EP_BYTES;
+			value->text = (const char *) data;
+			value->length = (size_t) bits;
+			break;
+		case EP_PROTO_GROUP:
+		case EP_PROTO_MESSAGE:
+			break;
+	}
+	return EP_OK;
+}

@@ -1,0 +1,207 @@
+/*
+ * protobuf_scan.c
+ *	  The records of a message on the writer's stack, in the order of field numbers.
+ *
+ * A message may come in several slices (a sub-message seen twice is merged); they are scanned one
+ * after another.  Unknown fields, wire types that do not fit and unknown numbers of closed enums
+ * are left out; of a oneof only what belongs to its last case stays.
+ */
+#include "format/protobuf/protobuf_writer.h"
+
+#include <string.h>
+
+void
+ep_protobuf_writer_init(EpProtoWriter *writer, EpArena *arena, const uint8_t *start, EpError *error)
+{
+	memset(writer, 0, sizeof *writer);
+	writer->arena = arena;
+	writer->start = start;
+	writer->error = error;
+}
+
+EpCode
+ep_protobuf_writer_fail(EpProtoWriter *writer, EpCode code, const uint8_t *at, const char *message,
+						const EpProtoField *field)
+{
+	ep_fail(writer->error, code, at == NULL ? 0 : (size_t) (at - writer->start), message);
+	if (field != NULL)
+		writer->error->path = field->name;
+	return code;
+}
+
+EpCode
+ep_protobuf_push(EpProtoWriter *writer, EpProtoRecord record)
+{
+	if (writer->count == writer->record_capacity)
+	{
+		size_t capacity = writer->record_capacity == 0 ? 64 : writer->record_capacity * 2;
+		EpProtoRecord *records = ep_arena_array(writer->arena, capacity, sizeof *records);
+
+		if (records == NULL || writer->full)
+			return ep_protobuf_writer_fail(writer, EP_E_MEMORY, NULL,
+										   "protobuf message needs more memory than it may have", NULL);
+		if (writer->count > 0)
+			memcpy(records, writer->records, writer->count * sizeof *records);
+		writer->records = records;
+		writer->record_capacity = capacity;
+	}
+	writer->records[writer->count++] = record;
+	if ((++writer->ticks & 0xfff) == 0 && writer->interrupted != NULL && writer->interrupted())
+		return ep_protobuf_writer_fail(writer, EP_E_LIMIT, NULL, "interrupted", NULL);
+	return EP_OK;
+}
+
+bool
+ep_protobuf_unknown_value(const EpProtoField *field, uint64_t bits)
+{
+	return field->enumeration != NULL && field->enumeration->closed &&
+		   ep_protobuf_enum_name(field->enumeration, (int32_t) bits) == NULL;
+}
+
+static EpCode
+scan_slice(EpProtoWriter *writer, const EpProtoMessage *message, EpCursor cursor, int depth, bool *oneofs)
+{
+	EpWireRecord record;
+	EpCode code;
+
+	while ((code = ep_wire_next(&cursor, &record, depth, writer->error)) == EP_OK)
+	{
+		const EpProtoField *field = ep_protobuf_field(message, record.number);
+		EpProtoRecord kept = {field, record.data, record.bits, record.wire, false};
+
+		if (field == NULL || !ep_protobuf_fits(field, record.wire))
+			continue;
+		if (record.wire == EP_WIRE_VARINT && !message->map_entry &&
+			ep_protobuf_unknown_value(field, record.bits))
+			continue;
+		if (record.wire == EP_WIRE_GROUP)
+			kept.bits = record.length;
+		*oneofs |= field->oneof >= 0;
+		if ((code = ep_protobuf_push(writer, kept)) != EP_OK)
+			return code;
+	}
+	return code == EP_DONE ? EP_OK : code;
+}
+
+/*
+ * Backward over the records: a oneof's last one decides its case, and stays with those of the
+ * same case before it until another case stands between.
+ */
+static EpCode
+settle_oneofs(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan span)
+{
+	typedef struct Case
+	{
+		const EpProtoField *field;
+		bool closed;
+	} Case;
+
+	Case *cases = ep_arena_zalloc(writer->arena, message->oneof_count * sizeof *cases);
+
+	if (cases == NULL)
+		return ep_protobuf_writer_fail(writer, EP_E_MEMORY, NULL,
+									   "protobuf message needs more memory than it may have", NULL);
+	for (size_t i = span.end; i-- > span.first;)
+	{
+		EpProtoRecord *record = &writer->records[i];
+		Case *its = record->field->oneof < 0 ? NULL : &cases[record->field->oneof];
+
+		if (its == NULL)
+			continue;
+		if (its->field == NULL)
+			its->field = record->field;
+		else if (its->field != record->field)
+			its->closed = true;
+		record->dead = its->closed;
+	}
+	return EP_OK;
+}
+
+/* Stable, bottom up, with a second array from the arena; only for records out of order. */
+static EpCode
+sort_records(EpProtoWriter *writer, EpProtoSpan span)
+{
+	size_t count = span.end - span.first;
+	EpProtoRecord *from = writer->records + span.first;
+	EpProtoRecord *to = ep_arena_array(writer->arena, count, sizeof *to);
+
+	if (to == NULL)
+		return ep_protobuf_writer_fail(writer, EP_E_MEMORY, NULL,
+									   "protobuf message needs more memory than it may have", NULL);
+	for (size_t width = 1; width < count; width *= 2)
+	{
+		EpProtoRecord *swap = from;
+
+		for (size_t low = 0; low < count; low += 2 * width)
+		{
+			size_t middle = low + width < count ? low + width : count;
+			size_t high = low + 2 * width < count ? low + 2 * width : count;
+			size_t left = low, right = middle;
+
+			for (size_t out = low; out < high; out++)
+				to[out] =
+					left < middle && (right == high || from[left].field->number <= from[right].field->number)
+						? from[left++]
+						: from[right++];
+		}
+		from = to;
+		to = swap;
+	}
+	if (from != writer->records + span.first)
+		memcpy(writer->records + span.first, from, count * sizeof *from);
+	return EP_OK;
+}
+
+static EpCode
+check_required(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan span)
+{
+	size_t at = span.first;
+
+	for (uint32_t i = 0; i < message->field_count; i++)
+	{
+		const EpProtoField *field = message->numbers[i];
+
+		while (at < span.end && writer->records[at].field->number < field->number)
+			at++;
+		if (field->required && (at == span.end || writer->records[at].field != field))
+			return ep_protobuf_writer_fail(writer, EP_E_MISSING, NULL, "required protobuf field is missing",
+										   field);
+	}
+	return EP_OK;
+}
+
+/*
+ * Scan the slices and leave their records on top of the stack as *found; the caller takes them
+ * off by setting writer->count back to found->first.
+ */
+EpCode
+ep_protobuf_scan(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan slices, int depth,
+				 EpProtoSpan *found)
+{
+	bool oneofs = false, sorted = true;
+	EpCode code;
+
+	found->first = found->end = writer->count;
+	if (depth > EP_PROTO_DEPTH)
+		return ep_protobuf_writer_fail(writer, EP_E_DEPTH,
+									   slices.first < slices.end ? writer->records[slices.first].data : NULL,
+									   "protobuf is nested too deeply", NULL);
+	for (size_t i = slices.first; i < slices.end; i++)
+	{
+		const EpProtoRecord *slice = &writer->records[i];
+		EpCursor cursor = {writer->start, slice->data, slice->data + slice->bits};
+
+		if (!slice->dead && (code = scan_slice(writer, message, cursor, depth, &oneofs)) != EP_OK)
+			return code;
+	}
+	found->end = writer->count;
+	if (oneofs && found->end - found->first > 1 && (code = settle_oneofs(writer, message, *found)) != EP_OK)
+		return code;
+	for (size_t i = found->first + 1; i < found->end && sorted; i++)
+		sorted = writer->records[i - 1].field->number <= writer->records[i].field->number;
+	if (!sorted && (code = sort_records(writer, *found)) != EP_OK)
+		return code;
+	if (message->required_count > 0)
+		return check_required(writer, message, *found);
+	return EP_OK;
+}
