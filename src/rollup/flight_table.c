@@ -1,0 +1,239 @@
+/*
+ * flight_table.c
+ *	  create_flight_table, refresh_flight_table, drop_flight_table.
+ *
+ * These find out who is asking and what the names mean; the work is SQL (flight_table.sql), run as the owner of
+ * the flight table in a security-restricted context, or on our catalog as the extension's owner.
+ */
+#include "core/compat.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "rollup/flight_params.h"
+#include "schema/catalog.h"
+#include "schema/role.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+EP_FUNCTION(ep_create_flight_table);
+EP_FUNCTION(ep_refresh_flight_table);
+EP_FUNCTION(ep_drop_flight_table);
+
+/* _flight_table_begin gives these; all but the first go on to _flight_table_recompute. */
+#define BEGIN_COLUMNS 9
+
+static Oid
+relation_named(text *name, const char *what)
+{
+	Oid relation = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
+
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("%s \"%s\" does not exist", what, text_to_cstring(name))));
+	return relation;
+}
+
+/* The relation, which the current user must own. */
+static Oid
+owned_flight_table(text *name)
+{
+	Oid relation = relation_named(name, "flight table");
+
+	if (!ep_owns_relation(relation, GetUserId()))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be owner of flight table \"%s\"", get_rel_name(relation))));
+	return relation;
+}
+
+static void
+no_flight_table(Oid relation)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("\"%s\" is not a flight table", get_rel_name(relation)),
+					errhint("Flight tables are made by event_pipeline.create_flight_table().")));
+}
+
+static Oid
+owner_of(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* A query starts with SELECT, WITH, VALUES, TABLE, a parenthesis or a comment; a name does not. */
+static bool
+is_query(const char *text)
+{
+	static const char *const starts[] = {"select", "with", "values", "table"};
+
+	while (isspace((unsigned char) *text))
+		text++;
+	if (*text == '(' || strncmp(text, "--", 2) == 0 || strncmp(text, "/*", 2) == 0)
+		return true;
+	for (int i = 0; i < lengthof(starts); i++)
+	{
+		size_t length = strlen(starts[i]);
+
+		if (pg_strncasecmp(text, starts[i], length) == 0 && isspace((unsigned char) text[length]))
+			return true;
+	}
+	return false;
+}
+
+/* Make the empty table as the current user, along its search_path. */
+static Oid
+make_table(text *name)
+{
+	char *table;
+	Oid schema = QualifiedNameGetCreationNamespace(textToQualifiedNameList(name), &table);
+	Oid types[] = {NAMEOID, NAMEOID};
+	Datum values[2];
+	bool isnull;
+
+	values[0] = DirectFunctionCall1(namein, CStringGetDatum(get_namespace_name(schema)));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(table));
+	SPI_execute_with_args("SELECT event_pipeline._flight_table_make($1, $2)", 2, types, values, NULL, false,
+						  1);
+	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* As the owner of the flight table: replace what has changed. Gives the number of flights written. */
+static int64
+recompute(Oid relation, Datum *begun, bool *nulls, TimestampTz as_of)
+{
+	Oid types[] = {REGCLASSOID, TEXTOID,        REGCLASSOID,    REGCLASSOID,         JSONBOID,
+				   TEXTOID,     TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID};
+	Datum values[lengthof(types)] = {ObjectIdGetDatum(relation)};
+	char marks[lengthof(types) + 1] = {' '};
+	EpRole saved;
+	int settings;
+	bool isnull;
+
+	/* events, events_relation, telemetry, params, path; as_of; last_as_of, granules, sample_granules */
+	for (int i = 1; i < BEGIN_COLUMNS; i++)
+	{
+		int to = i <= 5 ? i : i + 1;
+
+		values[to] = begun[i];
+		marks[to] = nulls[i] ? 'n' : ' ';
+	}
+	values[6] = TimestampTzGetDatum(as_of);
+	marks[6] = ' ';
+	saved = ep_role_enter_owner(owner_of(relation));
+	settings = ep_settings_pin();
+	SPI_execute_with_args(
+		"SELECT event_pipeline._flight_table_recompute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		lengthof(types), types, values, marks, false, 1);
+	ep_settings_unpin(settings);
+	ep_role_leave(saved);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+static int64
+refresh(Oid relation, TimestampTz as_of)
+{
+	static EpStatement begin = {"SELECT * FROM event_pipeline._flight_table_begin($1)", 1, {REGCLASSOID}};
+	static EpStatement end = {
+		"UPDATE event_pipeline._flight_table SET as_of = $2, refreshed_at = pg_catalog.now()"
+		" WHERE relation = $1",
+		2,
+		{REGCLASSOID, TIMESTAMPTZOID}};
+	Datum values[] = {ObjectIdGetDatum(relation), TimestampTzGetDatum(as_of)};
+	Datum begun[BEGIN_COLUMNS];
+	bool nulls[BEGIN_COLUMNS];
+	int64 written;
+
+	ep_catalog_run(&begin, values, NULL);
+	for (int i = 0; i < BEGIN_COLUMNS; i++)
+		begun[i] = ep_catalog_datum(0, i + 1, &nulls[i]);
+	if (nulls[0])
+		no_flight_table(relation);
+	written = recompute(relation, begun, nulls, as_of);
+	ep_catalog_run(&end, values, NULL);
+	return written;
+}
+
+/* create_flight_table(name text, events text, telemetry text, params jsonb) returns regclass */
+Datum
+ep_create_flight_table(PG_FUNCTION_ARGS)
+{
+	static EpStatement add = {
+		"INSERT INTO event_pipeline._flight_table (relation, events, events_relation, telemetry, params, search_path)"
+		" VALUES ($1, $2, $3, $4, $5, $6)",
+		6,
+		{REGCLASSOID, TEXTOID, REGCLASSOID, REGCLASSOID, JSONBOID, TEXTOID}};
+	Datum values[6];
+	char nulls[] = "      ";
+	Oid relation;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("name, events and params must not be null")));
+	(void) ep_flight_params_from_jsonb(PG_GETARG_JSONB_P(3));
+	values[1] = PG_GETARG_DATUM(1);
+	values[4] = PG_GETARG_DATUM(3);
+	values[5] = CStringGetTextDatum(GetConfigOption("search_path", false, false));
+	if (is_query(text_to_cstring(PG_GETARG_TEXT_PP(1))))
+		nulls[2] = 'n';
+	else
+	{
+		nulls[1] = 'n';
+		values[2] = ObjectIdGetDatum(relation_named(PG_GETARG_TEXT_PP(1), "table of events"));
+	}
+	if (PG_ARGISNULL(2))
+		nulls[3] = 'n';
+	else
+		values[3] = ObjectIdGetDatum(relation_named(PG_GETARG_TEXT_PP(2), "telemetry stream"));
+	SPI_connect();
+	relation = make_table(PG_GETARG_TEXT_PP(0));
+	values[0] = ObjectIdGetDatum(relation);
+	ep_catalog_run(&add, values, nulls);
+	(void) refresh(relation, GetCurrentTransactionStartTimestamp());
+	SPI_finish();
+	PG_RETURN_OID(relation);
+}
+
+/* refresh_flight_table(name text, as_of timestamptz) returns bigint */
+Datum
+ep_refresh_flight_table(PG_FUNCTION_ARGS)
+{
+	Oid relation = owned_flight_table(PG_GETARG_TEXT_PP(0));
+	int64 written;
+
+	SPI_connect();
+	written = refresh(relation, PG_GETARG_TIMESTAMPTZ(1));
+	SPI_finish();
+	PG_RETURN_INT64(written);
+}
+
+/* drop_flight_table(name text) returns void */
+Datum
+ep_drop_flight_table(PG_FUNCTION_ARGS)
+{
+	static EpStatement forget = {"SELECT event_pipeline._flight_table_forget($1)", 1, {REGCLASSOID}};
+	Oid relation = owned_flight_table(PG_GETARG_TEXT_PP(0));
+	Datum value = ObjectIdGetDatum(relation);
+	char *name =
+		quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+	bool isnull;
+
+	SPI_connect();
+	ep_catalog_run(&forget, &value, NULL);
+	if (!DatumGetBool(ep_catalog_datum(0, 1, &isnull)))
+		no_flight_table(relation);
+	SPI_execute(psprintf("DROP TABLE %s", name), false, 0);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
