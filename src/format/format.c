@@ -10,6 +10,7 @@ static const EpFormat *const formats[] = {
 	&ep_json_format,
 	&ep_csv_format,
 	&ep_protobuf_format,
+	&ep_gpmf_format,
 	NULL,
 };
 

@@ -23,6 +23,21 @@ CREATE TABLE _invalidation_reader (
 COMMENT ON TABLE _invalidation_reader IS 'up to where each consumer has read the invalidations of a target';
 SELECT pg_catalog.pg_extension_config_dump('_invalidation_reader', '');
 
+-- pg_current_snapshot() says of our own transaction what comes out: it is left out of the list of those at work, so it looks
+-- finished as soon as a later one has finished (or a later subtransaction was rolled back), and what it appends from here on
+-- would never be news. So it is put into the list. Stable: the snapshot is that of the calling statement.
+CREATE FUNCTION _invalidation_place() RETURNS pg_snapshot
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN own IS NULL OR NOT pg_visible_in_snapshot(own, here) THEN here
+                ELSE format('%s:%s:%s', least(pg_snapshot_xmin(here), own), pg_snapshot_xmax(here),
+                            (SELECT string_agg(x::text, ',' ORDER BY x)
+                             FROM (SELECT pg_snapshot_xip(here) UNION SELECT own) at_work (x)))::pg_snapshot END
+    FROM (SELECT pg_current_snapshot(), pg_current_xact_id_if_assigned()) now (here, own)
+$$;
+COMMENT ON FUNCTION _invalidation_place() IS 'the current snapshot, in which the current transaction is at work';
+REVOKE ALL ON FUNCTION _invalidation_place() FROM PUBLIC;
+
 -- Start reading. Waits for the writers of the event table that are at work, and holds new ones (never readers) until
 -- commit: those before are visible to the full computation that must follow in this transaction, those after append rows.
 CREATE FUNCTION _invalidation_attach(consumer text, target_id int) RETURNS void
@@ -39,7 +54,7 @@ BEGIN
     -- Trimming must not overlook a reader that has not committed yet.
     PERFORM pg_advisory_xact_lock_shared('@extschema@._invalidation'::regclass::oid::int, 0);
     INSERT INTO @extschema@._invalidation_reader
-    SELECT $1, $2, pg_current_snapshot(), (SELECT system_identifier FROM pg_control_system())
+    SELECT $1, $2, @extschema@._invalidation_place(), (SELECT system_identifier FROM pg_control_system())
     ON CONFLICT ON CONSTRAINT _invalidation_reader_pkey
     DO UPDATE SET snapshot = excluded.snapshot, cluster = excluded.cluster;
 END
@@ -69,7 +84,7 @@ BEGIN
     -- One statement: what is read and what is remembered are the same snapshot.
     RETURN QUERY
     WITH moved AS (
-        UPDATE @extschema@._invalidation_reader r SET snapshot = pg_current_snapshot(), cluster = here
+        UPDATE @extschema@._invalidation_reader r SET snapshot = @extschema@._invalidation_place(), cluster = here
         WHERE r.consumer = $1 AND r.target_id = $2)
     SELECT DISTINCT i.granule FROM @extschema@._invalidation i
     WHERE i.target_id = $2 AND (seen.cluster <> here OR NOT pg_visible_in_snapshot(i.xid, seen.snapshot))

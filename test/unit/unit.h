@@ -39,10 +39,13 @@ unit_check_text(const char *got, const char *wanted, const char *file, int line)
 static inline void
 unit_run(void (*test)(void), const char *name, const char *file)
 {
+	const char *slash = strrchr(file, '/');
+
 	unit_ok = true;
 	test();
 	unit_failed += !unit_ok;
-	printf("%s %d - %s %s\n", unit_ok ? "ok" : "not ok", ++unit_count, file, name);
+	printf("%s %d - %s %s\n", unit_ok ? "ok" : "not ok", ++unit_count, slash == NULL ? file : slash + 1,
+		   name);
 	fflush(stdout);
 }
 

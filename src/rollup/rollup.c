@@ -1,0 +1,295 @@
+/*
+ * rollup.c
+ *	  What a rollup needs from the server's inside: its query analysed, and statements run as its owner.
+ *
+ * _rollup_columns analyses the query as a refresh will run it and refuses what would not come out the same
+ * when it is computed again: volatile functions, the clock, the session, samples, row locks.
+ *
+ * _rollup_run_as runs one statement as the rollup's owner, as REFRESH MATERIALIZED VIEW does: user switched
+ * in a security-restricted operation, settings that results depend on pinned and put back afterwards.
+ * SET ROLE would not do: a function in the query could RESET ROLE and be whoever called the refresh.
+ */
+#include "core/compat.h"
+
+#include "access/xact.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/analyze.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+EP_FUNCTION(ep_rollup_columns);
+EP_FUNCTION(ep_rollup_statement);
+EP_FUNCTION(ep_rollup_run_as);
+
+/* Stable functions of the server whose result is the clock's or the session's, not the rows'. */
+static const char *const session_functions[] = {"now",
+												"transaction_timestamp",
+												"statement_timestamp",
+												"current_setting",
+												"current_user",
+												"session_user",
+												"getpgusername",
+												"current_schema",
+												"current_schemas",
+												"current_query",
+												"inet_client_addr",
+												"inet_client_port",
+												"pg_backend_pid",
+												"pg_current_snapshot",
+												"txid_current_snapshot",
+												"pg_postmaster_start_time",
+												"pg_conf_load_time"};
+
+static void
+set_for_now(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* What a result may depend on. The caller ends it with AtEOXact_GUC(false, level). */
+static int
+pin_settings(const char *search_path, const char *time_zone)
+{
+	int level = NewGUCNestLevel();
+
+	set_for_now("search_path", search_path);
+	set_for_now("TimeZone", time_zone);
+	set_for_now("DateStyle", "ISO, YMD");
+	set_for_now("IntervalStyle", "postgres");
+	set_for_now("extra_float_digits", "1");
+	set_for_now("bytea_output", "hex");
+	return level;
+}
+
+static void
+refuse(const char *what, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("a rollup cannot use %s%s", what, name),
+			 errhint("The rows of a bucket must come out the same whenever they are computed again.")));
+}
+
+static bool
+depends_on_session(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc proc;
+	bool found = false;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (proc->pronamespace == PG_CATALOG_NAMESPACE)
+	{
+		for (size_t i = 0; i < lengthof(session_functions); i++)
+			found = found || strcmp(NameStr(proc->proname), session_functions[i]) == 0;
+		/* age(x) counts from today */
+		found = found || (strcmp(NameStr(proc->proname), "age") == 0 && proc->pronargs == 1);
+	}
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+static bool
+check_function(Oid function, void *context)
+{
+	if (func_volatile(function) == PROVOLATILE_VOLATILE)
+		refuse("the volatile function ", format_procedure(function));
+	if (depends_on_session(function))
+		refuse("the clock or the session: ", format_procedure(function));
+	return false;
+}
+
+/* context: a bool[2], whether $1 and $2 were seen. */
+static bool
+check_node(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, check_function, context);
+	if (IsA(node, SQLValueFunction))
+		refuse("the clock or the session: ", "CURRENT_DATE, CURRENT_USER and their like");
+	if (IsA(node, NextValueExpr))
+		refuse("a sequence", "");
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN && ((Param *) node)->paramid <= 2)
+		((bool *) context)[((Param *) node)->paramid - 1] = true;
+	if (IsA(node, RangeTblEntry))
+	{
+		if (((RangeTblEntry *) node)->tablesample != NULL)
+			refuse("TABLESAMPLE", "");
+		return false; /* the walker goes into it by itself */
+	}
+	if (IsA(node, Query))
+	{
+		Query *query = (Query *) node;
+
+		if (query->commandType != CMD_SELECT || query->rowMarks != NIL)
+			refuse("statements that change or lock rows", "");
+		return query_tree_walker(query, check_node, context, QTW_EXAMINE_RTES_BEFORE);
+	}
+	return expression_tree_walker(node, check_node, context);
+}
+
+static RawStmt *
+parse_one(const char *text)
+{
+	List *statements = pg_parse_query(text);
+
+	if (list_length(statements) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be one statement")));
+	return linitial_node(RawStmt, statements);
+}
+
+/*
+ * _rollup_statement(query text) -> text
+ * The statement itself, fit to be put in parentheses: no semicolon, nothing after it.
+ */
+Datum
+ep_rollup_statement(PG_FUNCTION_ARGS)
+{
+	char *query_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	RawStmt *statement = parse_one(query_text);
+	char *start = query_text + statement->stmt_location;
+
+	if (statement->stmt_len > 0)
+		start[statement->stmt_len] = '\0';
+	PG_RETURN_TEXT_P(cstring_to_text(start));
+}
+
+/* Parse, analyse and check; the one Query that is left has a result that a table can hold. */
+static Query *
+analyze_query(const char *text)
+{
+	static const Oid bounds[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+	bool seen[2] = {false, false};
+	List *statements = pg_parse_query(text);
+	List *queries;
+	Query *query;
+
+	if (list_length(statements) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be one statement")));
+	queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements), text, bounds, 2, NULL);
+	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
+	if (query == NULL || query->commandType != CMD_SELECT)
+		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be a SELECT")));
+	(void) check_node((Node *) query, seen);
+	if (!seen[0] || !seen[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("the query of a rollup must use $1 and $2"),
+				 errhint("They are the bounds of the bucket: WHERE event_time >= $1 AND event_time < $2.")));
+	return query;
+}
+
+/*
+ * _rollup_columns(query text, search_path text, time_zone text) -> setof (column_name name, column_type text)
+ * The columns of the query in order, or an error that says why it is not fit for a rollup.
+ */
+Datum
+ep_rollup_columns(PG_FUNCTION_ARGS)
+{
+	char *query_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int level;
+	Query *query;
+	ListCell *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	level = pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	query = analyze_query(query_text);
+	foreach (cell, query->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+		NameData name;
+		Datum values[2];
+		bool nulls[2] = {false, false};
+
+		if (entry->resjunk)
+			continue;
+		namestrcpy(&name, entry->resname);
+		values[0] = NameGetDatum(&name);
+		values[1] = CStringGetTextDatum(
+			format_type_extended(exprType((Node *) entry->expr), exprTypmod((Node *) entry->expr),
+								 FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	AtEOXact_GUC(false, level);
+	return (Datum) 0;
+}
+
+/* Run it in the settings and the user that are in force; the first value, or how many rows it touched. */
+static char *
+run_statement(const char *statement, Datum *bounds, const char *nulls)
+{
+	static const Oid types[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+	MemoryContext caller = CurrentMemoryContext;
+	char *value;
+	int status;
+
+	SPI_connect();
+	status = SPI_execute_with_args(statement, 2, (Oid *) types, bounds, nulls, false, 0);
+	if (status < 0)
+		elog(ERROR, "could not run: %s", statement);
+	if (status != SPI_OK_SELECT)
+		value = psprintf(UINT64_FORMAT, SPI_processed);
+	else
+		value = SPI_processed > 0 ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
+	if (value != NULL)
+		value = MemoryContextStrdup(caller, value);
+	SPI_finish();
+	return value;
+}
+
+/*
+ * _rollup_run_as(owner oid, search_path text, time_zone text, statement text,
+ *                lower_bound timestamptz, upper_bound timestamptz) -> text
+ * $1 and $2 of the statement are the bounds.  Gives the first value of a SELECT, else the number of rows.
+ */
+Datum
+ep_rollup_run_as(PG_FUNCTION_ARGS)
+{
+	Oid owner;
+	char *value;
+	char nulls[2];
+	Datum bounds[2];
+	Oid saved_user;
+	int saved_context;
+	int level;
+
+	for (int i = 0; i < 4; i++)
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+	owner = PG_GETARG_OID(0);
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must have privileges of role \"%s\"", GetUserNameFromId(owner, false))));
+	for (int i = 0; i < 2; i++)
+	{
+		nulls[i] = PG_ARGISNULL(4 + i) ? 'n' : ' ';
+		bounds[i] = PG_GETARG_DATUM(4 + i);
+	}
+	GetUserIdAndSecContext(&saved_user, &saved_context);
+	level = pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	SetUserIdAndSecContext(owner,
+						   saved_context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	value = run_statement(text_to_cstring(PG_GETARG_TEXT_PP(3)), bounds, nulls);
+	SetUserIdAndSecContext(saved_user, saved_context);
+	AtEOXact_GUC(false, level);
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(value));
+}

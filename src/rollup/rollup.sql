@@ -1,0 +1,332 @@
+-- rollup/rollup.sql: aggregates that are a pure function of the events, kept right by recomputing dirty buckets.
+--
+-- A rollup is a table that belongs to whoever created it, a query over one bucket, and a list of buckets. Ingest appends
+-- invalidations (rollup/invalidation.sql); a refresh reads what is news to this rollup, marks the buckets it touches, and replaces
+-- the rows of dirty buckets, newest first. In that order, each in a statement of its own: under READ COMMITTED the later statement sees
+-- at least what the earlier one saw, so an event whose invalidation was read is in the result; one that commits in between
+-- leaves an unread invalidation. Under REPEATABLE READ both see the same. Late, repeated and crashed refreshes all end in the same table.
+--
+-- Locks: one advisory lock per rollup; rows are deleted and inserted, so readers see the old bucket until commit and never wait.
+-- Rights: everything runs as the caller. Row security gives _rollup and _rollup_bucket to the members of the rollup's owner; the
+-- query and what it fills run as that owner, confined (_rollup_run_as), whoever calls; ingest's tables are reached
+-- through the few SECURITY DEFINER functions here, which take no SQL from anybody.
+-- Buckets: a day or longer is a local date in the rollup's own zone, 23 or 25 hours long when the clocks change; shorter
+-- ones are fixed lengths counted in UTC. All ranges are half open. _rollup_bucket.bucket is the instant at which a bucket starts.
+
+CREATE SEQUENCE _rollup_id_seq AS int;
+CREATE TABLE _rollup (
+    rollup_id    int PRIMARY KEY DEFAULT nextval('@extschema@._rollup_id_seq'),
+    relation     regclass NOT NULL UNIQUE,
+    owner        regrole NOT NULL,      -- runs the query, whoever owns the table by now
+    target_id    int NOT NULL,          -- the event table it reads; outlived by the rollup
+    source       regclass NOT NULL,
+    query        text NOT NULL,
+    search_path  text NOT NULL,         -- the creator's, in which the query's names were found
+    bucket       interval NOT NULL,
+    time_zone    text NOT NULL,
+    lookaround   interval NOT NULL,     -- how far beyond its bucket the query reads, on both sides
+    version      int NOT NULL DEFAULT 1,-- of the query
+    populated    boolean NOT NULL DEFAULT false, -- buckets of the events from before the rollup are listed
+    frozen_until timestamptz NOT NULL DEFAULT '-infinity', -- source dropped by retention: never recomputed below this
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    last_success timestamptz,
+    last_error   text,
+    failures     int NOT NULL DEFAULT 0 -- refreshes in a row that did not get all they tried
+);
+COMMENT ON TABLE _rollup IS 'rollups, as create_rollup was told';
+COMMENT ON SEQUENCE _rollup_id_seq IS 'numbers for _rollup.rollup_id';
+
+CREATE TABLE _rollup_bucket (
+    rollup_id    int NOT NULL REFERENCES _rollup ON DELETE CASCADE,
+    bucket       timestamptz NOT NULL,
+    version      int NOT NULL DEFAULT 0, -- of the query that computed it; 0: never
+    refreshed_at timestamptz,
+    dirty_since  timestamptz,
+    failures     int NOT NULL DEFAULT 0,
+    retry_at     timestamptz,           -- run_maintenance() leaves a failed bucket alone until then
+    PRIMARY KEY (rollup_id, bucket)
+);
+CREATE INDEX _rollup_bucket_dirty_idx ON _rollup_bucket (rollup_id, bucket) WHERE dirty_since IS NOT NULL;
+COMMENT ON TABLE _rollup_bucket IS 'the buckets of each rollup: when and by which version of the query they were computed, and which are dirty';
+
+SELECT pg_catalog.pg_extension_config_dump('_rollup', '');
+SELECT pg_catalog.pg_extension_config_dump('_rollup_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_rollup_bucket', '');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON _rollup, _rollup_bucket TO PUBLIC;
+GRANT USAGE ON SEQUENCE _rollup_id_seq TO PUBLIC;
+ALTER TABLE _rollup ENABLE ROW LEVEL SECURITY;
+ALTER TABLE _rollup_bucket ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owners ON _rollup USING (pg_catalog.pg_has_role(owner, 'USAGE'));
+CREATE POLICY owners ON _rollup_bucket USING (EXISTS (
+    SELECT FROM @extschema@._rollup r WHERE r.rollup_id = _rollup_bucket.rollup_id)); -- those that the caller sees
+
+CREATE FUNCTION _rollup_columns(query text, search_path text, time_zone text)
+RETURNS TABLE (column_name name, column_type text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_rollup_columns';
+COMMENT ON FUNCTION _rollup_columns(text, text, text) IS 'the columns of a rollup''s query, or an error that says why it is not fit for one';
+
+CREATE FUNCTION _rollup_statement(query text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rollup_statement';
+COMMENT ON FUNCTION _rollup_statement(text) IS 'the one statement of a text without the semicolon and what follows, or an error';
+
+CREATE FUNCTION _rollup_run_as(owner oid, search_path text, time_zone text, statement text,
+                               lower_bound timestamptz, upper_bound timestamptz) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_rollup_run_as';
+COMMENT ON FUNCTION _rollup_run_as(oid, text, text, text, timestamptz, timestamptz) IS
+    'run one statement as a role that the caller has the privileges of, confined; gives its first value, or how many rows it touched';
+
+-- Where buckets begin -------------------------------------------------------------------------------------------
+
+CREATE FUNCTION _bucket_date(bucket interval) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN extract(day FROM bucket) <> 0 OR extract(month FROM bucket) <> 0 OR extract(year FROM bucket) <> 0;
+COMMENT ON FUNCTION _bucket_date(interval) IS 'true when buckets of this length are local dates: a day or longer';
+
+-- The first instant of a local date. Where midnight happens twice or never, that is what AT TIME ZONE gives.
+CREATE FUNCTION _bucket_start(at timestamptz, bucket interval, time_zone text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    months int := extract(year FROM bucket) * 12 + extract(month FROM bucket);
+    days   int := extract(day FROM bucket);
+    local  timestamp := at AT TIME ZONE time_zone;
+    first  date;
+BEGIN
+    IF NOT @extschema@._bucket_date(bucket) THEN
+        RETURN date_bin(bucket, at, '2000-01-03 00:00+00');
+    ELSIF months > 0 THEN
+        first := date '2000-01-01' + make_interval(months => months *
+            floor(((extract(year FROM local) - 2000) * 12 + extract(month FROM local) - 1) / months)::int);
+    ELSE
+        first := date '2000-01-03' + floor((local::date - date '2000-01-03')::numeric / days)::int * days;
+    END IF;
+    IF first::timestamp AT TIME ZONE time_zone > at THEN    -- before the second midnight of a date that has two
+        first := first - bucket;
+    END IF;
+    RETURN first::timestamp AT TIME ZONE time_zone;
+END
+$$;
+COMMENT ON FUNCTION _bucket_start(timestamptz, interval, text) IS 'the instant at which the bucket of a time begins';
+
+CREATE FUNCTION _bucket_end(start timestamptz, bucket interval, time_zone text) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN @extschema@._bucket_date(bucket) THEN ((start AT TIME ZONE time_zone)::date + bucket) AT TIME ZONE time_zone
+            ELSE start + bucket END;
+COMMENT ON FUNCTION _bucket_end(timestamptz, interval, text) IS 'the instant at which a bucket that begins at start ends, and the next begins';
+
+-- Events changed in these quarter hours: every bucket whose query may have read them is dirty.
+CREATE FUNCTION _rollup_mark(rollup_id int, granules timestamptz[]) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE touched (start, until, bucket, time_zone) AS (
+        SELECT DISTINCT @extschema@._bucket_start(g - r.lookaround, r.bucket, r.time_zone),
+               g + interval '15 minutes' + r.lookaround, r.bucket, r.time_zone
+        FROM unnest($2) g, @extschema@._rollup r WHERE r.rollup_id = $1
+        UNION
+        SELECT n, until, bucket, time_zone
+        FROM touched, LATERAL (SELECT @extschema@._bucket_end(start, bucket, time_zone)) next (n) WHERE n < until)
+    INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
+    SELECT DISTINCT $1, start, now() FROM touched
+    ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey
+    DO UPDATE SET dirty_since = coalesce(b.dirty_since, excluded.dirty_since), retry_at = NULL
+$$;
+COMMENT ON FUNCTION _rollup_mark(int, timestamptz[]) IS 'mark the buckets that read events of these quarter hours as dirty';
+
+-- The doors to ingest's tables -----------------------------------------------------------------------------------
+-- They run as the extension's owner. Whoever calls them for a rollup that is not theirs does what a refresh would have done.
+
+CREATE FUNCTION _rollup_target(source regclass) RETURNS int
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT t.target_id FROM @extschema@._target t WHERE t.relation = $1 $$;
+COMMENT ON FUNCTION _rollup_target(regclass) IS 'the number of an event table, NULL when the table is none';
+
+CREATE FUNCTION _rollup_attach(rollup_id int) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._invalidation_attach('rollup:' || r.rollup_id, r.target_id) FROM @extschema@._rollup r
+    WHERE r.rollup_id = $1 AND NOT r.populated AND has_table_privilege(r.owner, r.source, 'SELECT')
+$$;
+COMMENT ON FUNCTION _rollup_attach(int) IS 'have ingest note changes for a new rollup';
+
+CREATE FUNCTION _rollup_pull(rollup_id int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reads int := (SELECT i.target_id FROM @extschema@._invalidation_reader i WHERE i.consumer = 'rollup:' || $1);
+BEGIN
+    IF reads IS NOT NULL THEN       -- the stream may be gone
+        PERFORM @extschema@._rollup_mark($1, ARRAY(
+            SELECT @extschema@._invalidation_read('rollup:' || $1, reads)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _rollup_pull(int) IS 'turn the invalidations that are news to a rollup into dirty buckets';
+
+CREATE FUNCTION _rollup_detach(rollup_id int) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._invalidation_detach('rollup:' || $1)
+    WHERE NOT EXISTS (SELECT FROM @extschema@._rollup r WHERE r.rollup_id = $1)
+$$;
+COMMENT ON FUNCTION _rollup_detach(int) IS 'stop noting changes for a rollup that is dropped';
+
+-- Creation and removal -------------------------------------------------------------------------------------------
+-- What users call is bound when it is made and hands the caller's search_path on; the rest pins its own.
+
+CREATE FUNCTION _rollup_check(bucket interval, time_zone text, lookaround interval) RETURNS void
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF bucket < interval '1 second' OR bucket NOT IN (
+        make_interval(years => extract(year FROM bucket)::int, months => extract(month FROM bucket)::int),
+        make_interval(days => extract(day FROM bucket)::int),
+        make_interval(secs => extract(epoch FROM bucket)::float8))
+        OR (extract(day FROM bucket) <> 0 AND bucket <> make_interval(days => extract(day FROM bucket)::int)) THEN
+        RAISE EXCEPTION 'a bucket cannot be % long', bucket USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Choose whole months, whole days, or hours and shorter units down to one second.';
+    ELSIF lookaround < interval '0' THEN
+        RAISE EXCEPTION 'lookaround must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM now() AT TIME ZONE time_zone;   -- not recognized: an error
+END
+$$;
+COMMENT ON FUNCTION _rollup_check(interval, text, interval) IS 'raise an error unless a rollup can have these';
+
+CREATE FUNCTION _rollup_reach(lookaround interval) RETURNS interval
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT make_interval(hours => 25 * (extract(day FROM lookaround) + 31 * extract(month FROM lookaround)
+                                        + 366 * extract(year FROM lookaround))::int + extract(hour FROM lookaround)::int,
+                         mins => extract(minute FROM lookaround)::int, secs => extract(second FROM lookaround)::float8)
+$$;
+COMMENT ON FUNCTION _rollup_reach(interval) IS 'the most that a lookaround can span, whatever its months and days are';
+
+CREATE FUNCTION _rollup_make_table(rollup text, query text, bucket interval, time_zone text, source regclass, path text)
+RETURNS regclass
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET IntervalStyle = postgres
+AS $$
+DECLARE
+    me      oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
+    ident   text := (SELECT string_agg(quote_ident(i), '.') FROM unnest(parse_ident(rollup)) i);
+    columns text;
+    made    regclass;
+BEGIN
+    SELECT string_agg(format('%I %s', c.column_name, c.column_type), ', ') INTO columns
+    FROM @extschema@._rollup_columns(query, path, time_zone) c;
+    PERFORM @extschema@._rollup_run_as(me, path, 'UTC', format('CREATE TABLE %s (bucket %s NOT NULL, %s)', ident,
+        CASE WHEN @extschema@._bucket_date(bucket) THEN 'date' ELSE 'timestamptz' END, columns), NULL, NULL);
+    made := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT %L::regclass::oid', ident), NULL, NULL)::oid;
+    EXECUTE format('CREATE INDEX ON %s (bucket)', made);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('rollup of %s', source));
+    EXECUTE format('COMMENT ON COLUMN %s.bucket IS %L', made, CASE WHEN @extschema@._bucket_date(bucket)
+        THEN format('first date (%s) of the %s that the row is about', time_zone, bucket)
+        ELSE format('start of the %s that the row is about', bucket) END);
+    RETURN made;
+EXCEPTION WHEN duplicate_column THEN
+    RAISE EXCEPTION '%', sqlerrm USING ERRCODE = 'duplicate_column',
+        HINT = 'Give each column of the query a name of its own; the column bucket is added in front of them.';
+END
+$$;
+COMMENT ON FUNCTION _rollup_make_table(text, text, interval, text, regclass, text) IS 'the empty table of a new rollup';
+
+CREATE FUNCTION _rollup_create(rollup text, source text, query text, bucket interval, time_zone text,
+                               lookaround interval, path text) RETURNS regclass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    me     oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
+    reads  regclass := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT to_regclass(%L)::oid', source), NULL, NULL)::oid;
+    target int := @extschema@._rollup_target(reads);
+    plain  text := @extschema@._rollup_statement(query);
+    made   regclass;
+    id     int;
+BEGIN
+    IF rollup IS NULL OR source IS NULL OR query IS NULL OR bucket IS NULL OR time_zone IS NULL OR lookaround IS NULL THEN
+        RAISE EXCEPTION 'arguments of create_rollup() must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF target IS NULL THEN
+        RAISE EXCEPTION 'there is no stream or event table "%"', source USING ERRCODE = 'undefined_table',
+            HINT = 'The source of a rollup is an event table that create_stream() made.';
+    ELSIF NOT has_table_privilege(reads, 'SELECT') THEN
+        RAISE EXCEPTION 'permission denied for table %', reads USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM @extschema@._rollup_check(bucket, time_zone, lookaround);
+    made := @extschema@._rollup_make_table(rollup, plain, bucket, time_zone, reads, path);
+    INSERT INTO @extschema@._rollup (relation, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
+    VALUES (made, me, target, reads, plain, path, bucket, time_zone, @extschema@._rollup_reach(lookaround))
+    RETURNING rollup_id INTO id;
+    PERFORM @extschema@._rollup_attach(id);
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION _rollup_create(text, text, text, interval, text, interval, text) IS 'create_rollup() under the caller''s search_path';
+
+CREATE FUNCTION create_rollup(rollup text, source text, query text, bucket interval, time_zone text DEFAULT 'UTC',
+                              lookaround interval DEFAULT '0') RETURNS regclass
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT @extschema@._rollup_create($1, $2, $3, $4, $5, $6, pg_catalog.current_setting('search_path'));
+END;
+COMMENT ON FUNCTION create_rollup(text, text, text, interval, text, interval) IS
+    'make a table that holds the query''s rows for each bucket of an event table; $1 and $2 are the bucket''s half-open bounds. The first refresh fills it';
+
+CREATE FUNCTION _rollup_find(relation regclass, rollup text) RETURNS int
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    id int := (SELECT r.rollup_id FROM @extschema@._rollup r WHERE r.relation = $1);
+BEGIN
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'there is no rollup "%" that role "%" may change', rollup, current_user
+            USING ERRCODE = 'undefined_object', HINT = 'The view rollup_status lists the rollups of your roles.';
+    END IF;
+    RETURN id;
+END
+$$;
+COMMENT ON FUNCTION _rollup_find(regclass, text) IS 'the number of the rollup that fills a table, or an error';
+
+CREATE FUNCTION _rollup_drop(id int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('DROP TABLE %s', (SELECT r.relation FROM @extschema@._rollup r WHERE r.rollup_id = id));
+    DELETE FROM @extschema@._rollup r WHERE r.rollup_id = id;
+    PERFORM @extschema@._rollup_detach(id);
+END
+$$;
+COMMENT ON FUNCTION _rollup_drop(int) IS 'drop_rollup() by number';
+
+CREATE FUNCTION drop_rollup(rollup text) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT @extschema@._rollup_drop(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1));
+END;
+COMMENT ON FUNCTION drop_rollup(text) IS 'drop a rollup with its table';
+
+CREATE FUNCTION _rollup_alter(id int, new_query text) RETURNS int
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r     @extschema@._rollup;
+    plain text := @extschema@._rollup_statement(new_query);
+BEGIN
+    SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id FOR UPDATE;
+    IF ARRAY(SELECT c::text FROM @extschema@._rollup_columns(plain, r.search_path, r.time_zone) c)
+       <> ARRAY(SELECT c::text FROM @extschema@._rollup_columns(r.query, r.search_path, r.time_zone) c) THEN
+        RAISE EXCEPTION 'the columns of rollup % cannot change', r.relation USING ERRCODE = 'datatype_mismatch',
+            HINT = 'Keep their names, types and order, or drop the rollup and create it anew.';
+    END IF;
+    UPDATE @extschema@._rollup o SET query = plain, version = version + (query <> plain)::int
+    WHERE o.rollup_id = id RETURNING version INTO r.version;
+    RETURN r.version;
+END
+$$;
+COMMENT ON FUNCTION _rollup_alter(int, text) IS 'alter_rollup() by number';
+
+CREATE FUNCTION alter_rollup(rollup text, query text) RETURNS int
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT @extschema@._rollup_alter(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2);
+END;
+COMMENT ON FUNCTION alter_rollup(text, text) IS
+    'give a rollup another query with the same columns; gives its version. Buckets of another version are recomputed by the next refreshes';

@@ -1,0 +1,186 @@
+-- rollup/rollup_refresh.sql: replace the dirty buckets of a rollup; compare what is stored with what would be computed.
+
+-- What a bucket holds: the query's rows, or none when no event is within reach. Without that condition an aggregate without
+-- GROUP BY would give a row for an emptied bucket, and recomputing from scratch, which knows no such bucket, would not.
+CREATE FUNCTION _rollup_select(r _rollup, start timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
+        RAISE EXCEPTION 'the event table of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table';
+    END IF;
+    RETURN format(E'SELECT %s AS bucket, q.* FROM (\n%s\n) q WHERE EXISTS (SELECT FROM %s e WHERE e.event_time >= %L AND e.event_time < %L)',
+                  @extschema@._rollup_literal(r, start), r.query, r.source, start - r.lookaround,
+                  @extschema@._bucket_end(start, r.bucket, r.time_zone) + r.lookaround);
+END
+$$;
+COMMENT ON FUNCTION _rollup_select(_rollup, timestamptz) IS 'the statement that computes a bucket; $1 and $2 are its bounds';
+
+CREATE FUNCTION _rollup_literal(r _rollup, start timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
+AS $$
+    SELECT CASE WHEN @extschema@._bucket_date(r.bucket)
+        THEN format('%L::pg_catalog.date', (start AT TIME ZONE r.time_zone)::date)
+        ELSE format('%L::pg_catalog.timestamptz', start) END
+$$;
+COMMENT ON FUNCTION _rollup_literal(_rollup, timestamptz) IS 'a bucket as the rollup''s column bucket has it, as a literal';
+
+CREATE FUNCTION _rollup_replace(r _rollup, start timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('DELETE FROM %s WHERE bucket = %s',
+        r.relation, @extschema@._rollup_literal(r, start)), NULL, NULL);
+    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('INSERT INTO %s %s',
+        r.relation, @extschema@._rollup_select(r, start)), start, @extschema@._bucket_end(start, r.bucket, r.time_zone));
+    UPDATE @extschema@._rollup_bucket b
+    SET version = r.version, refreshed_at = clock_timestamp(), dirty_since = NULL, failures = 0, retry_at = NULL
+    WHERE b.rollup_id = r.rollup_id AND b.bucket = start;
+END
+$$;
+COMMENT ON FUNCTION _rollup_replace(_rollup, timestamptz) IS 'compute one bucket anew and put it in the place of what is stored';
+
+-- The buckets of all events that are there now, read as the owner.
+CREATE FUNCTION _rollup_list(r _rollup) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._rollup_mark(r.rollup_id, @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format(
+        'SELECT coalesce(array_agg(DISTINCT pg_catalog.date_bin(''15 minutes'', event_time, ''2000-01-03 00:00+00'')), ''{}'') FROM %s',
+        r.source), NULL, NULL)::timestamptz[])
+$$;
+COMMENT ON FUNCTION _rollup_list(_rollup) IS 'mark every bucket that has events as dirty';
+
+-- patient: for run_maintenance(); does not wait for another refresh and leaves failed buckets alone for a while.
+CREATE FUNCTION _rollup_refresh(id int, from_ timestamptz, to_ timestamptz, most int, patient boolean) RETURNS int
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
+AS $$
+DECLARE
+    r        @extschema@._rollup;
+    start    timestamptz;
+    done     int := 0;
+    problem  text;
+BEGIN
+    IF NOT patient THEN
+        PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
+    ELSIF NOT pg_try_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id) THEN
+        RETURN 0;
+    END IF;
+    PERFORM @extschema@._rollup_pull(id);
+    SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
+    IF NOT r.populated THEN
+        PERFORM @extschema@._rollup_list(r);
+        UPDATE @extschema@._rollup o SET populated = true WHERE o.rollup_id = id;
+    END IF;
+    -- From here on later snapshots: they see every event whose invalidation was read above.
+    FOREACH start IN ARRAY ARRAY(
+        SELECT b.bucket FROM @extschema@._rollup_bucket b
+        WHERE b.rollup_id = id AND (b.dirty_since IS NOT NULL OR b.version <> r.version)
+          AND b.bucket - r.lookaround >= r.frozen_until
+          AND (to_ IS NULL OR b.bucket < to_)
+          AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_)
+          AND (NOT patient OR b.retry_at IS NULL OR b.retry_at <= now())
+        ORDER BY b.bucket DESC LIMIT most)
+    LOOP
+        BEGIN
+            PERFORM @extschema@._rollup_replace(r, start);
+            done := done + 1;
+        EXCEPTION WHEN OTHERS THEN
+            problem := format('bucket %s: %s', start, sqlerrm);
+            UPDATE @extschema@._rollup_bucket b SET dirty_since = coalesce(dirty_since, now()), failures = failures + 1,
+                   retry_at = clock_timestamp() + make_interval(mins => (2 ^ least(failures, 10))::int)
+            WHERE b.rollup_id = id AND b.bucket = start;
+            RAISE WARNING 'rollup % was not refreshed: %', r.relation, problem;
+        END;
+    END LOOP;
+    UPDATE @extschema@._rollup o SET
+        last_success = CASE WHEN problem IS NULL THEN clock_timestamp() ELSE o.last_success END,
+        last_error = coalesce(problem, o.last_error),
+        failures = CASE WHEN problem IS NULL THEN 0 ELSE o.failures + 1 END
+    WHERE o.rollup_id = id AND (problem IS NOT NULL OR done > 0 OR NOT patient OR o.last_success IS NULL
+                                OR o.last_success < now() - interval '1 minute');
+    RETURN done;
+END
+$$;
+COMMENT ON FUNCTION _rollup_refresh(int, timestamptz, timestamptz, int, boolean) IS
+    'refresh at most so many dirty buckets of a rollup, newest first; gives how many were computed';
+
+CREATE FUNCTION refresh_rollup(rollup text, "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL) RETURNS int
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT @extschema@._rollup_refresh(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2, $3, NULL, false);
+END;
+COMMENT ON FUNCTION refresh_rollup(text, timestamptz, timestamptz) IS
+    'recompute the dirty buckets of a rollup (that overlap [from, to)), newest first; gives how many. One that fails stays dirty, with a warning';
+
+-- Differences of one bucket as a JSON array, compared as text: not every type can be compared otherwise.
+CREATE FUNCTION _rollup_compare(r _rollup, start timestamptz) RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format($q$
+        WITH computed AS MATERIALIZED (SELECT c::text AS content FROM (%s) c),
+             stored AS MATERIALIZED (SELECT s::text AS content FROM %s s WHERE bucket = %s)
+        SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('difference', d.difference, 'content', d.content)) FROM (
+            SELECT 'missing' AS difference, content FROM (TABLE computed EXCEPT ALL TABLE stored) m
+            UNION ALL
+            SELECT 'unexpected', content FROM (TABLE stored EXCEPT ALL TABLE computed) u) d
+        $q$, @extschema@._rollup_select(r, start), r.relation, @extschema@._rollup_literal(r, start)),
+        start, @extschema@._bucket_end(start, r.bucket, r.time_zone))::jsonb
+$$;
+COMMENT ON FUNCTION _rollup_compare(_rollup, timestamptz) IS 'how a stored bucket differs from what its events give; NULL when it does not';
+
+CREATE FUNCTION _rollup_verify(id int, sample int)
+RETURNS TABLE (bucket timestamptz, difference text, content text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r     @extschema@._rollup;
+    start timestamptz;
+    found jsonb;
+BEGIN
+    PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
+    PERFORM @extschema@._rollup_pull(id);
+    SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
+    FOREACH start IN ARRAY ARRAY(
+        SELECT b.bucket FROM @extschema@._rollup_bucket b
+        WHERE b.rollup_id = id AND b.dirty_since IS NULL AND b.version = r.version
+          AND b.bucket - r.lookaround >= r.frozen_until
+        ORDER BY random() LIMIT sample)
+    LOOP
+        found := @extschema@._rollup_compare(r, start);
+        CONTINUE WHEN found IS NULL;
+        -- Events may have come since: then the bucket is dirty, not wrong.
+        PERFORM @extschema@._rollup_pull(id);
+        RETURN QUERY SELECT start, d.difference, d.content
+        FROM jsonb_to_recordset(found) d (difference text, content text), @extschema@._rollup_bucket b
+        WHERE b.rollup_id = id AND b.bucket = start AND b.dirty_since IS NULL;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _rollup_verify(int, int) IS 'verify_rollup() by number';
+
+CREATE FUNCTION verify_rollup(rollup text, sample int DEFAULT NULL)
+RETURNS TABLE (bucket timestamptz, difference text, content text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT v.bucket, v.difference, v.content
+    FROM @extschema@._rollup_verify(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2) v;
+END;
+COMMENT ON FUNCTION verify_rollup(text, int) IS
+    'recompute so many clean buckets, chosen at random (all when NULL), and list the rows that are missing from the table or unexpected in it; no rows means right';
+
+CREATE VIEW rollup_status WITH (security_invoker = true) AS
+SELECT r.relation AS rollup, r.source, r.bucket, r.time_zone, b.buckets, b.dirty,
+       now() - b.oldest AS oldest_dirty_age, b.too_late, r.last_success, r.last_error, r.failures, r.version
+FROM _rollup r, LATERAL (
+    SELECT count(*) AS buckets,
+           count(*) FILTER (WHERE work AND NOT frozen) AS dirty,
+           min(d.dirty_since) FILTER (WHERE NOT frozen) AS oldest,
+           count(*) FILTER (WHERE d.dirty_since IS NOT NULL AND frozen) AS too_late
+    FROM (SELECT x.dirty_since, x.dirty_since IS NOT NULL OR x.version <> r.version AS work,
+                 x.bucket - r.lookaround < r.frozen_until AS frozen
+          FROM _rollup_bucket x WHERE x.rollup_id = r.rollup_id) d) b;
+GRANT SELECT ON rollup_status TO PUBLIC;
+COMMENT ON VIEW rollup_status IS 'how fresh each rollup is and what hinders it, for the members of its owner';
+COMMENT ON COLUMN rollup_status.dirty IS 'buckets whose events or whose query changed since they were computed, as far as refreshes have read';
+COMMENT ON COLUMN rollup_status.too_late IS 'buckets for which events came after retention had dropped part of their source: kept as they were';
+COMMENT ON COLUMN rollup_status.failures IS 'refreshes in a row in which some bucket failed';

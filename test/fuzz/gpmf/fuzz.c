@@ -1,0 +1,37 @@
+/*
+ * fuzz.c
+ *	  Any bytes as a gpmf payload: as events, with a choice of FourCCs, and as a value of the type.
+ */
+#include "fuzz.h"
+
+#include "format/gpmf/gpmf_decode.h"
+
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What the type's input accepts, the decoder reads to its end; what it refuses has an offset and a reason. */
+static void
+compare_with_validation(const uint8_t *data, size_t size)
+{
+	EpArena arena;
+	EpGpmfLog *log = malloc(sizeof *log);
+	EpError error = {0};
+	EpCode valid = ep_gpmf_validate(data, size, &error);
+
+	MUST(valid == EP_OK || (error.code == valid && error.message != NULL && error.offset <= size));
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 64 << 20);
+	if (ep_gpmf_log_open(log, data, size, &arena, &error) == EP_OK)
+		MUST((log->fault.code == EP_OK) == (valid == EP_OK) && log->readable <= size);
+	ep_arena_free(&arena);
+	free(log);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const options[] = {"fourccs", "ACCL, face,gps5 ,A B", NULL};
+
+	(void) fuzz_decode(&ep_gpmf_format, NULL, NULL, data, size);
+	(void) fuzz_decode(&ep_gpmf_format, NULL, options, data, size);
+	compare_with_validation(data, size);
+	return 0;
+}
