@@ -184,6 +184,8 @@ after_broken_syntax_the_next_line_goes_on(void)
 	CHECK_JSON("{\n  \"a\": x,\n  \"b\": {\n  }\n}\n{\n  \"a\": 2\n}\n",
 			   "!22P02@9[{\n  \"a\": x,\n  \"b\": {\n  }\n}]\na=int:2\n");
 	CHECK_JSON("[{\"a\":1},\n{\"a\":x},\n{\"a\":3}]", "a=int:1\n!22P02@15[{\"a\":x},\n{\"a\":3}]]\n");
+	CHECK_JSON("{\"a\":\"\\u0000}\n{\"a\":\"2\"}\n{\"a\":3}",
+			   "!22P05@6[{\"a\":\"\\u0000}]\na=text:2\na=int:3\n");
 	CHECK_JSON("{\"a\":x} {\"a\":3}", "!22P02@5[{\"a\":x} {\"a\":3}]\n");
 }
 

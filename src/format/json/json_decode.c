@@ -251,30 +251,45 @@ next_line(const char *p, const char *end)
 	return NULL;
 }
 
+/* Where reading can go on after the refusal of what starts at from, or NULL: nowhere. */
+static const char *
+resume_at(Json *j, const char *from)
+{
+	const char *end = j->scan.end;
+	const char *reached = j->scan.start + j->scan.error->offset;
+	const char *closed = from;
+	const char *line;
+
+	if (j->stopped || j->rescanned > RESCAN_FACTOR * (size_t) (end - j->scan.start))
+		return NULL;
+	if (j->scan.error->code != EP_E_SYNTAX && from < end && (*from == '{' || *from == '['))
+	{
+		if (ep_json_balance(&closed, end))
+			return closed;
+		j->rescanned += (size_t) (closed - from);
+	}
+	line = j->in_array ? NULL : next_line(from, end);
+	if (line == NULL)
+		return NULL;
+	if (reached > line)
+		j->rescanned += (size_t) (reached - line);
+	while (line > from && (line[-1] == '\n' || line[-1] == '\r'))
+		line--;
+	return line;
+}
+
 /* Refuse what starts at from; the error is filled.  Decides where the next event begins. */
 static EpCode
 refuse(Json *j, const char *from)
 {
-	EpCode code = j->scan.error->code;
-	const char *reached = j->scan.start + j->scan.error->offset;
-	const char *to = NULL;
-	bool spent = j->stopped || j->rescanned > RESCAN_FACTOR * (size_t) (j->scan.end - j->scan.start);
+	const char *resume = resume_at(j, from);
 
 	j->event->fields = NULL;
 	j->event->field_count = j->event->field_capacity = 0;
-	if (code != EP_E_SYNTAX && !spent && from < j->scan.end && (*from == '{' || *from == '['))
-	{
-		to = ep_json_balance(from, j->scan.end);
-		j->rescanned += (size_t) ((to == NULL ? j->scan.end : to) - from);
-	}
-	if (to == NULL && !j->in_array && !spent && (to = next_line(from, j->scan.end)) != NULL)
-		j->rescanned += reached > to ? (size_t) (reached - to) : 0;
-	j->stopped = to == NULL;
-	j->at = to == NULL ? j->scan.end : to;
-	while (to != NULL && !j->in_array && j->at > from && (j->at[-1] == '\n' || j->at[-1] == '\r'))
-		j->at--;
+	j->stopped = resume == NULL;
+	j->at = resume == NULL ? j->scan.end : resume;
 	set_slice(j, from, j->at);
-	return code;
+	return j->scan.error->code;
 }
 
 /* A value at p that is no object: refused by itself when it is valid. */

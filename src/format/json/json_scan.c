@@ -298,24 +298,37 @@ ep_json_check(EpJsonScan *scan, const char *p, int depth)
 	}
 }
 
-const char *
-ep_json_balance(const char *p, const char *end)
+/* Step to the closing quote of the string whose opening one is at *p. */
+static bool
+balance_string(const char **p, const char *end)
+{
+	const char *at = *p + 1;
+
+	while (at < end && *at != '"' && *at != '\n')
+		at += *at == '\\' && end - at > 1 ? 2 : 1;
+	*p = at;
+	return at < end && *at == '"';
+}
+
+bool
+ep_json_balance(const char **p, const char *end)
 {
 	size_t level = 0;
 
-	for (; p < end; p++)
+	for (; *p < end; (*p)++)
 	{
-		if (*p == '"')
+		if (**p == '"')
 		{
-			for (p++; p < end && *p != '"'; p++)
-				p += *p == '\\' && end - p > 1;
-			if (p >= end)
-				return NULL;
+			if (!balance_string(p, end))
+				return false;
 		}
-		else if (*p == '[' || *p == '{')
+		else if (**p == '[' || **p == '{')
 			level++;
-		else if ((*p == ']' || *p == '}') && --level == 0)
-			return p + 1;
+		else if ((**p == ']' || **p == '}') && --level == 0)
+		{
+			(*p)++;
+			return true;
+		}
 	}
-	return NULL;
+	return false;
 }

@@ -58,9 +58,10 @@ extern const char *ep_json_word(EpJsonScan *scan, const char *p, EpValue *value)
 extern const char *ep_json_check(EpJsonScan *scan, const char *p, int depth);
 
 /*
- * Behind the bracket that closes the one at p, looking at brackets and strings alone; NULL when there
- * is none (no error is filled).  It finds the end of a value that was refused for what it says.
+ * Step behind the bracket that closes the one at *p, looking at brackets and strings alone; false where
+ * that fails: at the end, or at a line end inside a string.  No error is filled.  It finds the end
+ * of a value that was refused for what it says.
  */
-extern const char *ep_json_balance(const char *p, const char *end);
+extern bool ep_json_balance(const char **p, const char *end);
 
 #endif /* EP_FORMAT_JSON_SCAN_H */
