@@ -309,7 +309,7 @@ evolve_partitions(EpIngest *ingest, EpTargetWork *work)
 	if (!ep_attempt(make_partitions, work, &error))
 		ereport(WARNING, (errmsg("could not create partitions of \"%s\": %s",
 								 get_rel_name(work->target->relation), error->message),
-						  errdetail("Events that need them are rejected and can be replayed.")));
+						  errdetail("Events that need them are rejected; their raw rows stay.")));
 	else
 		ep_journal_schema_change(ingest->stream, work->target->relation, "create partition", NULL, NULL,
 								 EP_TYPE_NONE, NULL, "inline", 0, 0);

@@ -16,7 +16,7 @@
 
 /* One event may keep this much beside its columns; jsonb itself stops at 256 MB. */
 #define MAX_RESCUED_BYTES (64 * 1024 * 1024)
-#define MAX_RESCUED_PATHS 100000
+#define MAX_RESCUED_PATHS 2000000
 
 void
 ep_rescue_init(EpRescue *rescue, EpArena *arena, MemoryContext lasting)

@@ -1,0 +1,43 @@
+-- Values that have no column, or do not fit the one they have, are kept in _ep_rescued; hostile names do no harm.
+SET TimeZone = 'UTC';
+SELECT event_pipeline.create_stream('rs', 'json', settings => '{"max_columns": 16, "max_new_columns": 6}');
+-- types are joined over the whole statement; a later misfit is kept beside
+INSERT INTO rs_raw (payload) VALUES ('{"k":1,"a":1,"b":1,"c":true}'), ('{"k":2,"a":2.5,"b":12345678901234567890,"c":"x"}');
+INSERT INTO rs_raw (payload) VALUES ('{"k":3,"a":"text","b":0.25,"c":false}'), ('{"k":4,"a":"9"}'), ('{"k":5,"a":5}');
+SELECT k, a, pg_typeof(a) AS a_type, b, pg_typeof(b) AS b_type, c, _ep_rescued FROM rs ORDER BY k;
+-- duplicate keys, and two spellings in one event: the first fills the column
+INSERT INTO rs_raw (payload) VALUES ('{"k":6,"userId":"first","user_id":"second","userid":"third","c":true,"c":false,"c":true}');
+SELECT k, user_id, c, _ep_rescued FROM rs WHERE k = 6;
+-- names that PostgreSQL or we keep for ourselves
+INSERT INTO rs_raw (payload) VALUES ('{"k":7,"user":"u","xmin":1,"_ep_raw_id":2,"\"; drop table rs; --":3}');
+SELECT path, column_name FROM event_pipeline.stream_columns WHERE stream = 'rs' AND raw_id = 7 ORDER BY path COLLATE "C";
+-- more new attributes than one statement may bring, then more than the table may have
+INSERT INTO rs_raw (payload) VALUES ('{"k":8,"n1":1,"n2":2,"n3":3,"n4":4,"n5":5,"n6":6,"n7":7,"n8":8}');
+SELECT _ep_rescued FROM rs WHERE k = 8;
+SELECT count(*) FROM pg_attribute WHERE attrelid = 'rs'::regclass AND attnum > 0;
+-- 63 bytes, on a character boundary
+SELECT event_pipeline.create_stream('nm', 'json');
+INSERT INTO nm_raw (payload) SELECT format('{"%s":1,"%s":2,"a":{"b":3},"a_b":4}', repeat('x', 5000), repeat('é', 100));
+SELECT column_name, octet_length(column_name) FROM event_pipeline.stream_columns WHERE stream = 'nm' ORDER BY column_name COLLATE "C";
+-- a column the user made beforehand is used when its type is one that streams write
+SELECT event_pipeline.create_stream('dc', 'json');
+ALTER TABLE dc ADD COLUMN price numeric, ADD COLUMN small smallint;
+INSERT INTO dc_raw (payload) VALUES ('{"price":1,"small":2}');
+SELECT price, pg_typeof(price), small, (SELECT column_name FROM event_pipeline.stream_columns WHERE stream = 'dc' AND path = 'small') IS NOT NULL AS small_has_another
+FROM dc;
+-- a column the user dropped is not made again
+ALTER TABLE dc DROP COLUMN price;
+INSERT INTO dc_raw (payload) VALUES ('{"price":7}');
+SELECT _ep_rescued FROM dc WHERE _ep_raw_id = 2;
+-- an attribute is never added under a reader: an open cursor on the table makes it wait in _ep_rescued
+BEGIN;
+DECLARE reader CURSOR FOR SELECT * FROM dc;
+FETCH 1 FROM reader \gset
+INSERT INTO dc_raw (payload) VALUES ('{"while_reading":1}');
+COMMIT;
+INSERT INTO dc_raw (payload) VALUES ('{"while_reading":2}');
+SELECT while_reading, _ep_rescued FROM dc WHERE _ep_raw_id IN (3, 4) ORDER BY _ep_raw_id;
+-- INSERT ... SELECT from the event table itself
+INSERT INTO dc_raw (payload) SELECT '{"from_itself":1}' FROM dc LIMIT 1;
+SELECT _ep_rescued FROM dc WHERE _ep_raw_id = 5;
+SELECT event_pipeline.drop_stream(s) FROM unnest('{rs,nm,dc}'::text[]) s;

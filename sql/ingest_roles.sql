@@ -1,0 +1,69 @@
+-- Who may do what: a writer needs INSERT on the raw table alone; nothing runs as somebody stronger.
+SET TimeZone = 'UTC';
+\set VERBOSITY terse
+CREATE ROLE ep_owner; CREATE ROLE ep_writer; CREATE ROLE ep_reader;
+CREATE SCHEMA events AUTHORIZATION ep_owner;
+GRANT USAGE ON SCHEMA events TO ep_writer, ep_reader;
+SET ROLE ep_owner;
+SELECT event_pipeline.create_stream('events.app', 'json');
+RESET ROLE;
+SELECT format('GRANT USAGE ON SCHEMA %1$I TO ep_owner; GRANT SELECT, INSERT, UPDATE, DELETE ON %1$I.part_config TO ep_owner; GRANT SELECT ON %1$I.part_config_sub TO ep_owner',
+              event_pipeline._partman_schema()) AS grants \gset
+:grants;
+SET ROLE ep_owner;
+SELECT event_pipeline.create_stream('events.app', 'json', event_time => 'ts', event_id => 'id');
+GRANT INSERT ON events.app_raw TO ep_writer;
+GRANT SELECT ON events.app TO ep_reader;
+-- without INSERT: one clear error
+SET ROLE ep_reader;
+INSERT INTO events.app_raw (payload) VALUES ('{"ts":"2024-06-01T00:00:00Z"}');
+SET ROLE ep_writer;
+INSERT INTO events.app_raw (payload) VALUES ('{"id":1,"ts":"2024-06-01T00:00:00Z","brand_new":1}'), ('{"ts":1');
+SELECT * FROM events.app;
+SELECT count(*) FROM event_pipeline.rejected WHERE stream = 'events.app';
+SELECT * FROM event_pipeline._rejection;
+SELECT event_pipeline.drop_stream('events.app');
+SELECT event_pipeline._stream_update('events.app', NULL, NULL, '{"max_columns": 1}');
+SET ROLE ep_reader;
+SELECT id, brand_new FROM events.app;
+SELECT count(*) FROM event_pipeline.rejected WHERE stream = 'events.app';
+RESET ROLE;
+SELECT c.relname, c.relowner::regrole FROM pg_class c WHERE c.relnamespace = 'events'::regnamespace AND c.relkind IN ('r', 'p') AND c.relowner <> 'ep_owner'::regrole;
+-- a trigger on the event table runs as the owner of the table at most, and with our search_path; hostile operators do nothing
+SET ROLE ep_owner;
+CREATE FUNCTION events.spy() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.who := current_user || ', ' || current_setting('search_path');
+    RETURN new;
+END $$;
+ALTER TABLE events.app ADD COLUMN who text;
+CREATE TRIGGER spy BEFORE INSERT ON events.app FOR EACH ROW EXECUTE FUNCTION events.spy();
+CREATE FUNCTION events.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked'; END $$;
+CREATE OPERATOR events.= (LEFTARG = text, RIGHTARG = text, FUNCTION = events.equal);
+SET search_path = events, pg_catalog;
+INSERT INTO events.app_raw (payload) VALUES ('{"id":2,"ts":"2024-06-01T00:00:00Z","another":1}');
+RESET search_path;
+RESET ROLE;
+SELECT id, another, who FROM events.app WHERE id = 2;
+SET ROLE ep_owner;
+SELECT event_pipeline.drop_stream('events.app');
+RESET ROLE;
+DROP OWNED BY ep_owner, ep_writer, ep_reader CASCADE;
+DROP ROLE ep_owner, ep_writer, ep_reader;
+-- calls that cannot be right
+SELECT event_pipeline.create_stream('ok', 'xml');
+SELECT event_pipeline.create_stream('ok', 'json', message_type => 'a.B');
+SELECT event_pipeline.create_stream('ok', 'protobuf', framing => 'none');
+SELECT event_pipeline.create_stream('ok', 'json', event_time => 'a..b');
+SELECT event_pipeline.create_stream('no_such_schema.ok', 'json');
+SELECT event_pipeline.create_stream(repeat('x', 60), 'json');
+SELECT event_pipeline.create_stream('ok', 'json', partition_interval => '0');
+SELECT event_pipeline.create_stream('ok', 'json');
+SELECT event_pipeline.create_stream('ok', 'json');
+SELECT event_pipeline.drop_stream('no_such_stream');
+SELECT event_pipeline.alter_stream('ok', settings => '{"max_columns": 6}');
+INSERT INTO ok_raw (payload) VALUES ('{"a":1,"b":2}');
+SELECT a, _ep_rescued FROM ok;
+SELECT event_pipeline.drop_stream('ok', keep_tables => true);
+SELECT a FROM ok;
+DROP TABLE ok, ok_raw;
