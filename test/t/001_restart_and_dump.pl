@@ -1,0 +1,80 @@
+# What the extension remembers survives a restart, a crash, and pg_dump into another database, and goes on from there.
+use strict;
+use warnings FATAL => 'all';
+use FindBin;
+use lib $FindBin::RealBin;
+use EventPipeline;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main');
+
+# Everything that must be the same before and after, as lines.
+my $state = q{
+	SELECT 'row', e::text FROM app_events e
+	UNION ALL SELECT 'raw', r::text FROM app_events_raw r
+	UNION ALL SELECT 'column', format('%s %s %s %s', stream, path, column_name, column_type) FROM stream_columns
+	UNION ALL SELECT 'log', format('%s %s %s', operation, path, column_type) FROM schema_log
+	UNION ALL SELECT 'rejected', format('%s %s %s', raw_id, sqlstate, message) FROM rejected
+	UNION ALL SELECT 'rollup', d::text FROM per_day d
+	ORDER BY 1, 2};
+
+sub send_event
+{
+	my ($event, $database, $there) = @_;
+	sql($there // $node, "INSERT INTO app_events_raw (payload) VALUES (\$j\$$event\$j\$)", $database);
+	return;
+}
+
+sql($node, q{
+	SELECT create_stream('app_events', 'json', event_time => 'at', event_id => 'id');
+	SELECT create_rollup('per_day', 'app_events',
+		'SELECT count(*) AS events FROM app_events WHERE event_time >= $1 AND event_time < $2', bucket => '1 day')});
+send_event('{"id": "1", "at": "2026-03-01T00:00:00Z", "eventType": "click"}');
+send_event('{"id": "2", "at": "2019-03-01T00:00:00Z", "event_type": "click", "big": 12345678901234567890}');
+send_event('{"id": "3", ');
+sql($node, "SELECT refresh_rollup('per_day')");
+my $before = sql($node, $state);
+like($before, qr/^rollup\|/m, 'there is something to keep');
+
+$node->restart;
+is(sql($node, $state), $before, 'a restart changes nothing');
+$node->stop('immediate');
+$node->start;
+is(sql($node, $state), $before, 'a crash changes nothing');
+
+my $dump = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('postgres') ], 'pg_dump');
+# Into another database, and into another cluster, where transaction ids and table numbers mean nothing.
+my $other = new_node('other');
+for my $there ($node, $other)
+{
+	$there->safe_psql('postgres', 'CREATE DATABASE restored TEMPLATE template0');
+	$there->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $there->connstr('restored') ],
+		'the dump loads without an error into ' . $there->name);
+	is(sql($there, $state, 'restored'), $before, 'and everything is the same there');
+}
+
+# It goes on: known attributes find their columns, new ones get theirs, events of old days their partition, and doubles
+# are still doubles.
+for my $place ([ $node, 'postgres' ], [ $node, 'restored' ], [ $other, 'restored' ])
+{
+	my ($there, $database) = @$place;
+	my $name = $there->name . '.' . $database;
+	send_event($_, $database, $there) for
+		'{"id": "4", "at": "2026-03-01T12:00:00Z", "EventType": "scroll", "depth": 0.5}',
+		'{"id": "1", "at": "2026-03-01T00:00:00Z", "eventType": "again"}',
+		'{"id": "5", "at": "2011-11-11T11:11:11Z", "eventType": "old"}';
+	is(sql($there, 'SELECT id, event_type, depth FROM app_events ORDER BY event_time', $database),
+		"5|old|\n2|click|\n1|click|\n4|scroll|0.5", "$name goes on ingesting, and knows the identifiers it has seen");
+	sql($there, "SELECT refresh_rollup('per_day')", $database);
+	is(sql($there, 'SELECT string_agg(events::text, \',\' ORDER BY bucket) FROM per_day', $database), '1,1,2', "$name keeps its rollup fresh");
+	is(sql($there, "SELECT count(*) FROM verify_rollup('per_day')", $database), '0', 'and right');
+}
+
+sql($node, "SELECT drop_stream('app_events')", 'restored');
+is(sql($node, 'SELECT count(*) FROM stream_columns', 'restored'), '0', 'the restored stream can be dropped');
+is(sql($node, "SELECT count(*) > 0 FROM stream_columns"), 't', 'and the other database keeps its own');
+
+$_->stop for $node, $other;
+done_testing();
