@@ -65,7 +65,7 @@ typedef struct EpGpmfEpoch
 	bool set;
 	uint32_t payload;
 	int64_t stamp; /* microseconds */
-	double shift;  /* t = stamp / 1e6 - shift */
+	int64_t shift; /* t = (stamp - shift) / 1e6 */
 } EpGpmfEpoch;
 
 typedef struct EpGpmfDevice
@@ -108,6 +108,7 @@ struct EpGpmfStream
 	EpGpmfStream *twin;
 	double rate;    /* Hz; 0: unknown */
 	double t_first; /* of the first sample */
+	double t_last;  /* of the last sample */
 	double t_end;   /* of the last sample and its step */
 	/* scan */
 	EpGpmfStream *chain;   /* hash bucket: next identity */

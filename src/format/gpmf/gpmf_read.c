@@ -113,6 +113,16 @@ ep_gpmf_gps9_at(const EpGpmfSample *sample, int64_t *at)
 	return true;
 }
 
+/* The time that the sample itself says, to the microsecond; garbage may give any number. */
+static double
+own_seconds(const EpGpmfSample *sample)
+{
+	const EpGpmfStream *stream = sample->stream;
+	double shift = (double) stream->device->epoch[stream->clock].shift;
+
+	return (rint(sample->values[0] * stream->clock_unit * 1e6) - shift) / 1e6;
+}
+
 /* Time on the log's axis: the sample's own clock, its twin's, or the block's even spread. */
 static double
 sample_seconds(const EpGpmfReader *reader, const EpGpmfSample *sample)
@@ -122,7 +132,7 @@ sample_seconds(const EpGpmfReader *reader, const EpGpmfSample *sample)
 	const EpGpmfBlock *twin = reader->twin;
 
 	if ((stream->clock == EP_GPMF_CLOCK_BOOT || stream->clock == EP_GPMF_CLOCK_GIMBAL) && sample->count > 0)
-		return sample->values[0] * stream->clock_unit - stream->device->epoch[stream->clock].shift;
+		return own_seconds(sample);
 	if (twin != NULL && twin->payload == block->payload && sample->sample < twin->samples)
 		return stream->twin->times[twin->base + sample->sample];
 	return block->t0 + block->step * (stream->max_klvs > 1 ? sample->klv : sample->sample);
@@ -146,8 +156,9 @@ set_time(const EpGpmfReader *reader, EpGpmfSample *sample)
 	{
 		const EpGpmfStream *stream = clock == EP_GPMF_CLOCK_TWIN ? sample->stream->twin : sample->stream;
 
-		if (to_micros(sample->t + stream->device->epoch[EP_GPMF_CLOCK_BOOT].shift, &micros))
-			set_at(sample, micros + log->boot_utc[sample->payload]);
+		if (to_micros(sample->t, &micros))
+			set_at(sample,
+				   micros + stream->device->epoch[EP_GPMF_CLOCK_BOOT].shift + log->boot_utc[sample->payload]);
 	}
 	else if (to_micros(sample->t, &micros))
 		set_at(sample, log->started_at + micros);

@@ -76,9 +76,9 @@ window_clock(const EpGpmfLog *log, EpGpmfClock *clock)
 	return NULL;
 }
 
-/* The earliest stamp of each payload on that clock, as seconds; NAN where there is none. */
+/* The earliest stamp of each payload on that clock, as seconds after zero; NAN where there is none. */
 static void
-collect_stamps(EpGpmfLog *log, const EpGpmfDevice *device, EpGpmfClock clock)
+collect_stamps(EpGpmfLog *log, const EpGpmfDevice *device, EpGpmfClock clock, int64_t zero)
 {
 	for (uint32_t i = 0; i < log->stream_count; i++)
 	{
@@ -88,7 +88,7 @@ collect_stamps(EpGpmfLog *log, const EpGpmfDevice *device, EpGpmfClock clock)
 			continue;
 		for (const EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
 		{
-			double seconds = (double) block->stamp / 1e6;
+			double seconds = (double) (block->stamp - zero) / 1e6;
 			double *window = &log->windows[block->payload];
 
 			if (block->stamp != EP_GPMF_NO_STAMP && !(*window <= seconds))
@@ -103,7 +103,7 @@ set_windows(EpGpmfLog *log, EpError *error)
 	EpGpmfClock clock;
 	EpGpmfDevice *device = window_clock(log, &clock);
 	const EpGpmfEpoch *epoch;
-	double zero, before;
+	int64_t before;
 
 	log->windows = ep_arena_array(log->arena, log->payloads, sizeof(double));
 	if (log->windows == NULL)
@@ -113,14 +113,13 @@ set_windows(EpGpmfLog *log, EpError *error)
 		log->windows[i] = device == NULL ? i * log->period : NAN;
 	if (device == NULL)
 		return EP_OK;
-	collect_stamps(log, device, clock);
 	epoch = &device->epoch[clock];
-	before = epoch->payload * EP_GPMF_PERIOD; /* payloads before the first stamp */
-	zero = (double) epoch->stamp / 1e6 - before;
+	before = llround(epoch->payload * EP_GPMF_PERIOD * 1e6); /* payloads before the first stamp */
+	collect_stamps(log, device, clock, epoch->stamp - before);
 	for (uint32_t i = 0; i < log->payloads; i++)
 	{
 		double least = i == 0 ? 0 : log->windows[i - 1];
-		double stamped = log->windows[i] - zero;
+		double stamped = log->windows[i];
 
 		if (i < epoch->payload)
 			log->windows[i] = i * EP_GPMF_PERIOD;
@@ -143,7 +142,7 @@ set_shifts(EpGpmfLog *log)
 			EpGpmfEpoch *epoch = &log->devices[i]->epoch[clock];
 
 			if (epoch->set)
-				epoch->shift = (double) epoch->stamp / 1e6 - log->windows[epoch->payload];
+				epoch->shift = epoch->stamp - llround(log->windows[epoch->payload] * 1e6);
 		}
 }
 
@@ -258,7 +257,8 @@ place_blocks(EpGpmfLog *log, EpGpmfStream *stream)
 		if (block->stamp == EP_GPMF_NO_STAMP)
 			block->t0 = log->windows[block->payload] - late;
 		else
-			block->t0 = (double) block->stamp / 1e6 - stream->device->epoch[stream->clock].shift - late;
+			block->t0 = (double) (block->stamp - stream->device->epoch[stream->clock].shift) / 1e6 - late;
+		stream->t_last = block->t0 + step * (n - 1);
 		stream->t_end = block->t0 + step * n;
 		if (block->next != NULL)
 			counted += n;
@@ -289,7 +289,7 @@ measure_own_clock(EpGpmfStream *stream, EpGpmfReader *reader)
 	while ((code = ep_gpmf_read_next(reader, &sample, &ignored)) != EP_DONE)
 		if (code == EP_OK && fabs(sample.t) < 1e10)
 			last = sample.t;
-	stream->t_end = last;
+	stream->t_last = stream->t_end = last;
 	stream->rate = last > stream->t_first ? (double) (stream->samples - 1) / (last - stream->t_first) : 0;
 }
 
@@ -359,7 +359,7 @@ anchor_syst(EpGpmfLog *log, EpGpmfReader *reader, EpGpmfStream *syst, EpError *e
 		log->boot_utc[filled] = offset;
 	if (found)
 	{
-		log->started_at = log->boot_utc[0] + llround(syst->device->epoch[EP_GPMF_CLOCK_BOOT].shift * 1e6);
+		log->started_at = log->boot_utc[0] + syst->device->epoch[EP_GPMF_CLOCK_BOOT].shift;
 		log->utc = EP_GPMF_UTC_SYST;
 	}
 	return EP_OK;

@@ -1,0 +1,279 @@
+/*
+ * gpmf.c
+ *	  The type gpmf: input, casts, and the functions that give one value for a log.
+ *
+ * A value is the bytes of the log as they came.  Input checks their structure, so the functions need
+ * not; they read it all the same with the bounds of the decoder.
+ */
+#include "type/gpmf.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "core/memory_server.h"
+#include "format/gpmf/gpmf_json.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+EP_FUNCTION(ep_gpmf_in);
+EP_FUNCTION(ep_gpmf_recv);
+EP_FUNCTION(ep_gpmf_from_bytea);
+EP_FUNCTION(ep_gpmf_to_jsonb);
+EP_FUNCTION(ep_gpmf_started_at);
+EP_FUNCTION(ep_gpmf_duration);
+EP_FUNCTION(ep_gpmf_device_names);
+
+#define MEMORY_LIMIT ((size_t) 2 << 30)
+#define SCRATCH_LIMIT ((size_t) 64 << 20)
+#define UNIX_TO_POSTGRES ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+void
+ep_gpmf_raise(const EpError *error, int sqlstate)
+{
+	if (sqlstate == 0)
+	{
+		const char *s = ep_sqlstate(error->code);
+
+		sqlstate = MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
+	}
+	ereport(ERROR, (errcode(sqlstate), errmsg("invalid GPMF log: %s", error->message),
+					errdetail("The fault is at byte %zu.", error->offset)));
+}
+
+/* Refuse bytes that are no well-formed log. */
+static void
+check_log(const void *bytes, size_t length, int sqlstate)
+{
+	EpError error;
+
+	if (ep_gpmf_validate(bytes, length, &error) != EP_OK)
+		ep_gpmf_raise(&error, sqlstate);
+}
+
+Datum
+ep_gpmf_in(PG_FUNCTION_ARGS)
+{
+	bytea *bytes = DatumGetByteaPP(DirectFunctionCall1(byteain, PG_GETARG_DATUM(0)));
+
+	check_log(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), ERRCODE_INVALID_TEXT_REPRESENTATION);
+	PG_RETURN_BYTEA_P(bytes);
+}
+
+Datum
+ep_gpmf_recv(PG_FUNCTION_ARGS)
+{
+	bytea *bytes = DatumGetByteaPP(DirectFunctionCall1(bytearecv, PG_GETARG_DATUM(0)));
+
+	check_log(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), ERRCODE_INVALID_BINARY_REPRESENTATION);
+	PG_RETURN_BYTEA_P(bytes);
+}
+
+Datum
+ep_gpmf_from_bytea(PG_FUNCTION_ARGS)
+{
+	bytea *bytes = PG_GETARG_BYTEA_PP(0);
+
+	check_log(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), ERRCODE_INVALID_BINARY_REPRESENTATION);
+	PG_RETURN_BYTEA_P(bytes);
+}
+
+EpGpmfValue *
+ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg)
+{
+	bytea *bytes = PG_GETARG_BYTEA_PP(arg);
+	EpGpmfValue *value = palloc(sizeof *value);
+	EpAllocator allocator = ep_palloc_allocator(CurrentMemoryContext);
+	EpError error;
+
+	ep_arena_init(&value->arena, allocator, MEMORY_LIMIT);
+	ep_arena_init(&value->scratch, allocator, SCRATCH_LIMIT);
+	if (ep_gpmf_log_open(&value->log, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &value->arena, &error) !=
+		EP_OK)
+		ep_gpmf_raise(&error, 0);
+	ep_gpmf_read_begin(&value->reader, &value->log, &value->scratch);
+	return value;
+}
+
+Datum
+ep_gpmf_text_datum(EpGpmfText text, bool *isnull)
+{
+	*isnull = text.bytes == NULL;
+	return *isnull ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(text.bytes, (int) text.length));
+}
+
+Datum
+ep_gpmf_timestamp_datum(int64 micros)
+{
+	return TimestampTzGetDatum(micros - UNIX_TO_POSTGRES);
+}
+
+Datum
+ep_gpmf_float_array(const double *values, int count)
+{
+	Datum *datums = palloc(sizeof(Datum) * (count + 1));
+
+	for (int i = 0; i < count; i++)
+		datums[i] = Float8GetDatum(values[i]);
+	return PointerGetDatum(
+		construct_array(datums, count, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+Datum
+ep_gpmf_started_at(PG_FUNCTION_ARGS)
+{
+	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
+
+	if (value->log.utc == EP_GPMF_UTC_NONE)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(ep_gpmf_timestamp_datum(value->log.started_at));
+}
+
+Datum
+ep_gpmf_duration(PG_FUNCTION_ARGS)
+{
+	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
+	Interval *interval = palloc0(sizeof *interval);
+
+	interval->time = (TimeOffset) rint(value->log.duration * 1e6);
+	PG_RETURN_INTERVAL_P(interval);
+}
+
+Datum
+ep_gpmf_device_names(PG_FUNCTION_ARGS)
+{
+	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
+	Datum names[EP_GPMF_MAX_DEVICES];
+	bool nulls[EP_GPMF_MAX_DEVICES];
+	int count = (int) value->log.device_count;
+	int lower = 1;
+
+	for (int i = 0; i < count; i++)
+		names[i] = ep_gpmf_text_datum(value->log.devices[i]->name, &nulls[i]);
+	PG_RETURN_ARRAYTYPE_P(
+		construct_md_array(names, nulls, 1, &count, &lower, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* ---- jsonb ---- */
+
+/* [t, value, ...] of one sample, texts in their places. */
+static void
+json_sample(EpGpmfJson *json, const EpGpmfSample *sample)
+{
+	ep_gpmf_json_bracket(json, '[');
+	ep_gpmf_json_number(json, sample->t);
+	for (unsigned i = 0; i < sample->count; i++)
+	{
+		char text[32];
+
+		if (ep_gpmf_type_is_text(sample->elements[i].type))
+			ep_gpmf_json_text(json, text, ep_gpmf_element_text(&sample->elements[i], sample->bytes, text));
+		else
+			ep_gpmf_json_number(json, sample->values[i]);
+	}
+	if (sample->label.bytes != NULL)
+		ep_gpmf_json_text(json, sample->label.bytes, sample->label.length);
+	ep_gpmf_json_bracket(json, ']');
+}
+
+static void
+json_stream(EpGpmfJson *json, EpGpmfValue *value, EpGpmfStream *stream)
+{
+	EpGpmfSample sample;
+	EpError error;
+	EpCode code;
+
+	ep_gpmf_json_open_stream(json, stream);
+	ep_gpmf_json_key(json, "data");
+	ep_gpmf_json_bracket(json, '[');
+	ep_gpmf_read_stream(&value->reader, stream);
+	while ((code = ep_gpmf_read_next(&value->reader, &sample, &error)) != EP_DONE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (code == EP_OK)
+			json_sample(json, &sample);
+		ep_arena_reset(&value->scratch);
+	}
+	ep_gpmf_json_bracket(json, ']');
+	ep_gpmf_json_bracket(json, '}');
+}
+
+static void
+json_text_or_null(EpGpmfJson *json, const char *key, EpGpmfText text)
+{
+	ep_gpmf_json_key(json, key);
+	if (text.bytes == NULL)
+		ep_gpmf_json_null(json);
+	else
+		ep_gpmf_json_text(json, text.bytes, text.length);
+}
+
+static void
+json_device(EpGpmfJson *json, EpGpmfValue *value, const EpGpmfDevice *device)
+{
+	ep_gpmf_json_bracket(json, '{');
+	ep_gpmf_json_key(json, "device_id");
+	ep_gpmf_json_integer(json, device->id);
+	json_text_or_null(json, "device_name", device->name);
+	json_text_or_null(json, "firmware", device->firmware);
+	ep_gpmf_json_key(json, "streams");
+	ep_gpmf_json_bracket(json, '[');
+	for (uint32_t i = 0; i < value->log.stream_count; i++)
+		if (value->log.streams[i]->device == device)
+			json_stream(json, value, value->log.streams[i]);
+	ep_gpmf_json_bracket(json, ']');
+	ep_gpmf_json_bracket(json, '}');
+}
+
+static void
+json_log(EpGpmfJson *json, EpGpmfValue *value)
+{
+	const EpGpmfLog *log = &value->log;
+	EpGpmfText started = {NULL, 0};
+	const char *clock = ep_gpmf_utc_name(log->utc);
+
+	if (clock != NULL)
+	{
+		char buffer[MAXDATELEN + 1];
+		struct pg_tm tm;
+		fsec_t fsec;
+
+		/* UTC whatever the session's time zone is: the function is immutable */
+		if (timestamp2tm(log->started_at - UNIX_TO_POSTGRES, NULL, &tm, &fsec, NULL, NULL) == 0)
+		{
+			EncodeDateTime(&tm, fsec, true, 0, "UTC", USE_XSD_DATES, buffer);
+			started.bytes = pstrdup(buffer);
+			started.length = strlen(buffer);
+		}
+	}
+	ep_gpmf_json_bracket(json, '{');
+	json_text_or_null(json, "started_at", started);
+	json_text_or_null(json, "clock", (EpGpmfText){clock, clock == NULL ? 0 : strlen(clock)});
+	ep_gpmf_json_key(json, "duration_s");
+	ep_gpmf_json_number(json, log->duration);
+	ep_gpmf_json_key(json, "payloads");
+	ep_gpmf_json_integer(json, log->payloads);
+	ep_gpmf_json_key(json, "devices");
+	ep_gpmf_json_bracket(json, '[');
+	for (uint32_t i = 0; i < log->device_count; i++)
+		json_device(json, value, log->devices[i]);
+	ep_gpmf_json_bracket(json, ']');
+	ep_gpmf_json_bracket(json, '}');
+}
+
+Datum
+ep_gpmf_to_jsonb(PG_FUNCTION_ARGS)
+{
+	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
+	EpGpmfJson json;
+
+	ep_gpmf_json_begin(&json, &value->arena);
+	json_log(&json, value);
+	if (json.failed)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("log is too large for jsonb"),
+						errhint("Read it with gpmf_samples().")));
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(json.text, json.length))));
+}
