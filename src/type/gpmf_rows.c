@@ -100,13 +100,20 @@ clock_text(const EpGpmfLog *log, const EpGpmfStream *stream)
 										utc != NULL ? utc : ""));
 }
 
+/* UTC of t; NULL when the log has no clock or t is no time. */
+static Datum
+instant(const EpGpmfLog *log, double t, bool *isnull)
+{
+	*isnull = log->utc == EP_GPMF_UTC_NONE || !(fabs(t) < 1e10);
+	return *isnull ? (Datum) 0 : ep_gpmf_timestamp_datum(log->started_at + (int64) rint(t * 1e6));
+}
+
 static void
 put_stream(EpGpmfValue *value, EpGpmfStream *stream, ReturnSetInfo *rsinfo)
 {
 	const EpGpmfLog *log = &value->log;
 	Datum values[23];
 	bool nulls[23] = {false};
-	bool timed = log->utc != EP_GPMF_UTC_NONE && stream->first != NULL;
 
 	values[0] = Int32GetDatum((int32) stream->index);
 	values[1] = Int64GetDatum(stream->device->id);
@@ -121,9 +128,10 @@ put_stream(EpGpmfValue *value, EpGpmfStream *stream, ReturnSetInfo *rsinfo)
 	values[10] = scale_array(stream, &nulls[10]);
 	values[11] = Float8GetDatum(stream->rate);
 	nulls[11] = !(stream->rate > 0);
-	values[12] = ep_gpmf_timestamp_datum(log->started_at + (int64) rint(stream->t_first * 1e6));
-	values[13] = ep_gpmf_timestamp_datum(log->started_at + (int64) rint(stream->t_last * 1e6));
-	nulls[12] = nulls[13] = !timed || !(stream->t_first > -1e10 && stream->t_last < 1e10);
+	values[12] = instant(log, stream->t_first, &nulls[12]);
+	values[13] = instant(log, stream->t_last, &nulls[13]);
+	if (stream->first == NULL)
+		nulls[12] = nulls[13] = true;
 	values[14] = remark(value, stream, &nulls[14]);
 	values[15] = clock_text(log, stream);
 	values[16] = Int32GetDatum(stream->size);
