@@ -345,6 +345,8 @@ make_route(const char *fourcc, char route[8])
 																  : fourcc[i]);
 	if (length == 0)
 		memcpy(route, "blank", length = 5);
+	if (length == 3 && memcmp(route, "raw", 3) == 0)
+		route[length++] = '_'; /* <stream>_raw is the raw table */
 	route[length] = '\0';
 }
 
