@@ -175,7 +175,7 @@ RETURNS _flight_telemetry
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m _flight_telemetry;
+    m @extschema@._flight_telemetry;
     positions regclass := @extschema@._flight_samples(telemetry, 'glpi');
     since timestamptz := takeoff_at;
 BEGIN
