@@ -141,31 +141,93 @@ gives_back(double f, const Decimal *d)
 		   shown.power == d->power;
 }
 
+static unsigned __int128
+distance(unsigned __int128 a, unsigned __int128 b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * The same question for 16 and 17 digits with 1 to 22 places, in exact integers: with w the
+ * digits and t = 10^places, f = m / 2^e where m = w * 2^e / t rounded to 53 bits, and a decimal x / t reads
+ * as f when x * 2^e is within t / 2 of m * t.  w must be the nearest of its neighbours to f, and
+ * neither decimal of one digit less around it may read as f.  false when it cannot tell (m at
+ * a power of two, where the spacing of floats changes, or e below 0); else *f and *holds.
+ */
+static bool
+to_float_by_integers(const Decimal *d, double *f, bool *holds)
+{
+	uint64_t w = d->digits;
+	uint64_t below = w / 10 * 10;
+	unsigned __int128 t = 1;
+	unsigned __int128 n;
+	unsigned __int128 middle;
+	uint64_t m;
+	bool even;
+	int e;
+
+	if (d->count <= EXACT_DIGITS || d->count > SHORTEST_DIGITS || d->power < -EXACT_POWER || d->power >= 0)
+		return false;
+	for (int64_t i = d->power; i < 0; i++)
+		t *= 10;
+	e = 53 - (64 - __builtin_clzll(w));
+	for (n = t; n > 0; n >>= 1)
+		e++;
+	if (e < 1)
+		return false;
+	if (((unsigned __int128) w << e) / t >> 53 != 0)
+		e--;
+	n = (unsigned __int128) w << e;
+	m = (uint64_t) (n / t);
+	middle = m * t;
+	if (2 * (n - middle) > t || (2 * (n - middle) == t && m % 2 == 1))
+	{
+		m++;
+		middle += t;
+	}
+	if (m <= UINT64_C(1) << 52 || m >= UINT64_C(1) << 53)
+		return false;
+	*f = ldexp((double) m, -e);
+	/* ties go to the even one, of floats when reading and of decimals when writing */
+	even = m % 2 == 0;
+	*holds = 2 * distance((unsigned __int128) below << e, middle) + !even > t &&
+			 2 * distance((unsigned __int128) (below + 10) << e, middle) + !even > t &&
+			 distance(n, middle) + w % 2 <= distance(n - ((unsigned __int128) 1 << e), middle) &&
+			 distance(n, middle) + w % 2 <= distance(n + ((unsigned __int128) 1 << e), middle);
+	return true;
+}
+
+/* The same by the C library, for any decimal. */
+static bool
+to_float_by_text(const Decimal *d, double *f)
+{
+	char buffer[64];
+
+	snprintf(buffer, sizeof buffer, "%llue%lld", (unsigned long long) d->digits, (long long) d->power);
+	*f = strtod(buffer, NULL);
+	return !isinf(*f) && gives_back(*f, d);
+}
+
 /* Set *f when float8 holds d exactly as written. */
 static bool
 to_float(const Decimal *d, double *f)
 {
-	char buffer[64];
+	bool holds = true;
 
 	if (d->count > SHORTEST_DIGITS)
 		return false;
-	if (d->count <= EXACT_DIGITS && d->power >= -EXACT_POWER && d->power <= EXACT_POWER)
+	if (d->count == 0)
+		*f = 0;
+	else if (d->count <= EXACT_DIGITS && d->power >= -EXACT_POWER && d->power <= EXACT_POWER)
 	{
 		*f = (double) d->digits;
 		*f = d->power < 0 ? *f / powers[-d->power] : *f * powers[d->power];
 	}
-	else if (d->count == 0)
-		*f = 0;
-	else
-	{
-		snprintf(buffer, sizeof buffer, "%llue%lld", (unsigned long long) d->digits, (long long) d->power);
-		*f = strtod(buffer, NULL);
-		if (isinf(*f) || !gives_back(*f, d))
-			return false;
-	}
+	else if (!to_float_by_integers(d, f, &holds))
+		holds = to_float_by_text(d, f);
 	if (d->negative)
 		*f = -*f;
-	return true;
+	return holds;
 }
 
 static bool

@@ -117,6 +117,61 @@ random_doubles_are_told_from_their_neighbours(void)
 	}
 }
 
+/* Whether the shortest text of the double that reads from text has the digits of text (17 at most, no exponent). */
+static bool
+comes_back(const char *text)
+{
+	char shortest[40];
+	double f = strtod(text, NULL);
+	int digits = 15;
+	size_t n = 0;
+
+	while (snprintf(shortest, sizeof shortest, "%.*e", digits - 1, f), strtod(shortest, NULL) != f)
+		digits++;
+	*strchr(shortest, 'e') = '\0';
+	memmove(shortest + 1, shortest + 2, strlen(shortest + 2) + 1);
+	for (const char *p = text + strspn(text, "0."); *p != '\0'; p++)
+		if (*p != '.' && *p != shortest[n++])
+			return false;
+	return strspn(shortest + n, "0") == strlen(shortest + n);
+}
+
+static void
+long_fractions_are_floats_when_they_are_the_shortest(void)
+{
+	uint64_t state = 88172645463325252u;
+	int floats = 0;
+
+	for (int i = 0; i < 100000; i++)
+	{
+		char text[48];
+		EpValue value;
+
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		if (i % 2 == 0)
+			snprintf(text, sizeof text, "%.*g", 16 + i / 2 % 2,
+					 ldexp((double) (state >> 11), -(int) (state % 60) - 1));
+		else
+			snprintf(text, sizeof text, "%u.%0*llu", (unsigned) (state % 1000), 13 + i / 2 % 2,
+					 (unsigned long long) (state >> 8) % 9999999999999ull * 10 + 1 + i % 9);
+		if (strchr(text, 'e') != NULL || strchr(text, '.') == NULL)
+			continue;
+		CHECK(ep_value_from_number(text, strlen(text), &value) == EP_OK);
+		CHECK((value.kind == EP_FLOAT) == comes_back(text));
+		if (!unit_ok)
+		{
+			printf("# %s\n", text);
+			break;
+		}
+		if (value.kind == EP_FLOAT)
+			CHECK(value.as.f == strtod(text, NULL));
+		floats += value.kind == EP_FLOAT;
+	}
+	CHECK(floats > 10000);
+}
+
 static void
 numeric_has_limits(void)
 {
@@ -313,6 +368,7 @@ main(void)
 	RUN(integers_are_int8_or_numeric);
 	RUN(floats_give_their_digits_back_or_are_numeric);
 	RUN(random_doubles_are_told_from_their_neighbours);
+	RUN(long_fractions_are_floats_when_they_are_the_shortest);
 	RUN(numeric_has_limits);
 	RUN(what_is_no_json_number_is_refused);
 	RUN(a_number_ends_where_it_ends);

@@ -14,12 +14,14 @@
 
 static int unit_count;
 static int unit_failed;
+static int unit_said;
 static bool unit_ok;
 
+/* Says the first few failures of a test. */
 static inline void
 unit_check(bool ok, const char *file, int line, const char *what)
 {
-	if (!ok)
+	if (!ok && unit_said++ < 10)
 		printf("# %s:%d: %s\n", file, line, what);
 	unit_ok = unit_ok && ok;
 }
@@ -42,6 +44,7 @@ unit_run(void (*test)(void), const char *name, const char *file)
 	const char *slash = strrchr(file, '/');
 
 	unit_ok = true;
+	unit_said = 0;
 	test();
 	unit_failed += !unit_ok;
 	printf("%s %d - %s %s\n", unit_ok ? "ok" : "not ok", ++unit_count, slash == NULL ? file : slash + 1,
