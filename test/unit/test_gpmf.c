@@ -1,0 +1,477 @@
+/*
+ * test_gpmf.c
+ *	  GPMF: structure, streams, values, time, and what hostile bytes cost.
+ *
+ * Runs at the top of the repository; the logs are those of test/data/gen_gpmf.py.
+ */
+#include "unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "format/format.h"
+#include "format/gpmf/gpmf_decode.h"
+
+typedef struct Blob
+{
+	uint8_t *bytes;
+	size_t length;
+} Blob;
+
+static Blob
+load(const char *name)
+{
+	char path[200];
+	Blob blob = {malloc(1 << 20), 0};
+	FILE *file;
+
+	snprintf(path, sizeof path, "test/data/gpmf/%s.gpmf", name);
+	file = fopen(path, "rb");
+	if (file != NULL)
+	{
+		blob.length = fread(blob.bytes, 1, 1 << 20, file);
+		fclose(file);
+	}
+	CHECK(blob.length > 0);
+	return blob;
+}
+
+/* A log opened for reading. */
+typedef struct Opened
+{
+	EpArena arena;
+	EpGpmfLog log;
+	EpGpmfReader reader;
+	EpError error;
+	EpCode code;
+} Opened;
+
+static Opened *
+open_bytes(const void *bytes, size_t length)
+{
+	Opened *o = calloc(1, sizeof *o);
+
+	ep_arena_init(&o->arena, ep_malloc_allocator, (size_t) 256 << 20);
+	o->code = ep_gpmf_log_open(&o->log, bytes, length, &o->arena, &o->error);
+	ep_gpmf_read_begin(&o->reader, &o->log, &o->arena);
+	return o;
+}
+
+static void
+close_log(Opened *o)
+{
+	ep_arena_free(&o->arena);
+	free(o);
+}
+
+static EpGpmfStream *
+stream_of(Opened *o, const char *fourcc)
+{
+	for (uint32_t i = 0; i < o->log.stream_count; i++)
+		if (strcmp(o->log.streams[i]->fourcc, fourcc) == 0)
+			return o->log.streams[i];
+	return NULL;
+}
+
+/* The n-th sample of a stream; false when there are fewer or it is refused. */
+static bool
+sample_of(Opened *o, const char *fourcc, int n, EpGpmfSample *sample)
+{
+	EpGpmfStream *stream = stream_of(o, fourcc);
+	EpCode code = EP_DONE;
+
+	if (stream == NULL)
+		return false;
+	ep_gpmf_read_stream(&o->reader, stream);
+	for (int i = 0; i <= n; i++)
+		if ((code = ep_gpmf_read_next(&o->reader, sample, &o->error)) != EP_OK)
+			break;
+	o->code = code;
+	return code == EP_OK;
+}
+
+/* A KLV header with its value, at *at; steps over it with padding. */
+static void
+put(uint8_t **at, const char *key, char type, int size, int repeat, const void *value)
+{
+	size_t length = (size_t) size * repeat;
+
+	memcpy(*at, key, 4);
+	(*at)[4] = (uint8_t) type;
+	(*at)[5] = (uint8_t) size;
+	(*at)[6] = (uint8_t) (repeat >> 8);
+	(*at)[7] = (uint8_t) repeat;
+	memset(*at + 8, 0, (length + 3) & ~(size_t) 3);
+	if (value != NULL)
+		memcpy(*at + 8, value, length);
+	*at += 8 + ((length + 3) & ~(size_t) 3);
+}
+
+static EpCode
+validate(const void *bytes, size_t length, size_t *offset)
+{
+	EpError error = {0};
+	EpCode code = ep_gpmf_validate(bytes, length, &error);
+
+	*offset = error.offset;
+	return code;
+}
+
+static void
+structure_is_checked(void)
+{
+	uint8_t buffer[600] = {0};
+	uint8_t *at = buffer;
+	size_t offset;
+
+	CHECK(validate("", 0, &offset) == EP_E_MISSING);
+	CHECK(validate("DEV", 3, &offset) == EP_E_TRUNCATED && offset == 0);
+	CHECK(validate("STRM\0\1\0\0", 8, &offset) == EP_E_SYNTAX);
+	CHECK(validate("DEVC\0\1\0\0", 8, &offset) == EP_OK);
+	CHECK(validate("DEVC\0\1\0\4abcd", 12, &offset) == EP_E_TRUNCATED && offset == 8);
+	CHECK(validate("DEVC\0\1\0\10ab-dL\4\0\0", 16, &offset) == EP_E_SYNTAX && offset == 8);
+	CHECK(validate("DEVC\0\1\0\10abcdL\0\0\1", 16, &offset) == EP_E_STRUCTURE && offset == 8);
+	CHECK(validate("DEVC\0\1\0\10abcdL\0\0\0\0\0\0\0", 20, &offset) == EP_OK);
+	CHECK(validate("DEVC\0\1\0\10abcdL\0\0\0\0\0\1", 19, &offset) == EP_E_TRUNCATED && offset == 16);
+	CHECK(validate("DEVC\0\1\0\10abcdL\xff\xff\xff", 16, &offset) == EP_E_TRUNCATED && offset == 8);
+	CHECK(validate("DEVC\0\xff\xff\xff", 8, &offset) == EP_E_TRUNCATED && offset == 0);
+	for (int depth = 20; depth > 0; depth--)
+		put(&at, depth == 20 ? "DEVC" : "STRM", 0, 4, (depth - 1) * 2, NULL), at -= (depth - 1) * 8;
+	CHECK(validate(buffer, 160, &offset) == EP_E_DEPTH);
+	CHECK(ep_gpmf_validate(buffer, EP_GPMF_MAX_BYTES + 1, &(EpError){0}) == EP_E_LIMIT);
+}
+
+static void
+values_are_scaled_and_turned(void)
+{
+	Blob blob = load("camera");
+	Opened *o = open_bytes(blob.bytes, blob.length);
+	EpGpmfSample s;
+
+	CHECK(o->code == EP_OK && o->log.payloads == 3 && o->log.fault.code == EP_OK);
+	CHECK(sample_of(o, "ACCL", 11, &s)); /* raw (101, -1, 4101), "YxZ" -> "ZXY" */
+	CHECK(s.payload == 1 && s.sample == 1 && s.count == 3);
+	CHECK(s.values[0] == 4101.0 / 418.0 && s.values[1] == 1.0 / 418.0 && s.values[2] == 101.0 / 418.0);
+	CHECK(sample_of(o, "GPS9", 0, &s) && s.values[0] == 594000000.0 / 10000000.0 && s.values[7] == 1.5);
+	CHECK(sample_of(o, "FACE", 2, &s) && s.klv == 2 && s.sample == 0 && s.count == 9);
+	CHECK(stream_of(o, "FACE")->klvs == 9 && stream_of(o, "FACE")->samples == 9);
+	CHECK(sample_of(o, "NOTE", 2, &s) && s.label.length == 7 &&
+		  memcmp(s.label.bytes, "caf\xc3\xa9 2", 7) == 0);
+	CHECK(stream_of(o, "pr 1") != NULL && stream_of(o, "pr 1")->known == NULL);
+	close_log(o);
+	free(blob.bytes);
+}
+
+static void
+odd_streams_are_read_or_refused_by_name(void)
+{
+	Blob blob = load("odd");
+	Opened *o = open_bytes(blob.bytes, blob.length);
+	EpGpmfSample s;
+
+	CHECK(sample_of(o, "ZERO", 0, &s) && isinf(s.values[0]) && isnan(s.values[1]) && isinf(s.values[2]));
+	CHECK(sample_of(o, "TURN", 0, &s) && s.values[0] == 1 && s.values[1] == 6 && s.values[2] == 9);
+	CHECK(sample_of(o, "NINE", 0, &s) && s.count == 9 && s.values[8] == 16);
+	CHECK(!sample_of(o, "WIDE", 0, &s) && o->code == EP_E_LIMIT);
+	CHECK(!sample_of(o, "PACK", 0, &s) && o->code == EP_E_UNSUPPORTED && stream_of(o, "PACK")->samples == 3);
+	CHECK(!sample_of(o, "PACK", 1, &s));
+	CHECK(!sample_of(o, "BADS", 0, &s) && o->code == EP_E_STRUCTURE);
+	CHECK(!sample_of(o, "BADT", 0, &s) && o->code == EP_E_TYPE);
+	CHECK_TEXT(stream_of(o, "MIXD")->types, "sssFcc");
+	CHECK(sample_of(o, "LATE", 1, &s) && s.values[0] == 2 && s.values[1] == 1.5);
+	CHECK(sample_of(o, "HUGE", 0, &s) && s.values[0] == 18446744073709551615.0);
+	CHECK(sample_of(o, "FIXQ", 1, &s) && s.values[0] == -0.5);
+	CHECK(o->log.streams[12]->key == o->log.streams[13]->key && o->log.streams[13]->samples == 1);
+	close_log(o);
+	free(blob.bytes);
+}
+
+static bool
+near(double a, double b)
+{
+	return fabs(a - b) < 1e-9;
+}
+
+static void
+time_comes_from_the_best_clock(void)
+{
+	Blob blob = load("camera");
+	Opened *o = open_bytes(blob.bytes, blob.length);
+	EpGpmfSample s;
+
+	/* STMP; the last payload holds 3 of 10 samples and keeps the step */
+	CHECK(near(stream_of(o, "ACCL")->rate, 10 / 1.001));
+	CHECK(sample_of(o, "ACCL", 22, &s) && near(s.t, 2 * 1.001 + 2 * 0.1001));
+	CHECK(o->log.utc == EP_GPMF_UTC_GPS9 && o->log.started_at == INT64_C(1724327999980000));
+	CHECK(sample_of(o, "GPS9", 3, &s) && s.has_at && s.at == INT64_C(1724328001500000));
+	close_log(o);
+	free(blob.bytes);
+
+	blob = load("text_clock"); /* garbage first, then GPSU */
+	o = open_bytes(blob.bytes, blob.length);
+	CHECK(o->log.utc == EP_GPMF_UTC_GPSU && o->log.gpsu_payload == 1);
+	CHECK(sample_of(o, "GPS5", 2, &s) && s.at == INT64_C(1614834367500000)); /* 2021-03-04 05:06:07.5 */
+	close_log(o);
+	free(blob.bytes);
+
+	blob = load("odd");
+	o = open_bytes(blob.bytes, blob.length);
+	CHECK(o->log.utc == EP_GPMF_UTC_NONE && sample_of(o, "FIXQ", 1, &s) && !s.has_at && near(s.t, 0.5005));
+	close_log(o);
+	free(blob.bytes);
+}
+
+static void
+drone_time_is_joined_by_syst(void)
+{
+	Blob blob = load("drone");
+	Opened *o = open_bytes(blob.bytes, blob.length);
+	EpGpmfSample s;
+
+	CHECK(o->log.utc == EP_GPMF_UTC_SYST && o->log.started_at == INT64_C(1600000000000000));
+	CHECK(sample_of(o, "GLPI", 3, &s) && near(s.t, 1.25) && s.at == INT64_C(1600000001250000));
+	CHECK(sample_of(o, "VFRH", 3, &s) && near(s.t, 1.25) && s.at == INT64_C(1600000001250000));
+	CHECK(sample_of(o, "ATTR", 1, &s) && near(s.t, 1) && s.values[0] == 101000); /* as the firmware says it */
+	CHECK(sample_of(o, "GYRO", 8, &s) && near(s.t, 2));                          /* TICK wrapped in between */
+	CHECK(o->log.devices[1]->firmware.length == 5);
+	close_log(o);
+	free(blob.bytes);
+}
+
+static void
+gpsu_garbage_is_no_time(void)
+{
+	int64_t at;
+
+	CHECK(ep_gpmf_utc((const uint8_t *) "000229235960.000", 16, &at) && at == INT64_C(951868800000000));
+	CHECK(ep_gpmf_utc((const uint8_t *) "991231000000.001", 16, &at) && at == INT64_C(4102358400001000));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "010229000000.000", 16, &at));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "011301000000.000", 16, &at));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "010001000000.000", 16, &at));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "010100000000.000", 16, &at));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "010101240000.000", 16, &at));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "5509100082240400", 16, &at));
+	CHECK(!ep_gpmf_utc((const uint8_t *) "010101000000.00", 15, &at));
+}
+
+/* ---- as a format ---- */
+
+typedef struct Tally
+{
+	int devices;
+	int samples;
+	int refusals;
+	size_t offset; /* of the last refusal */
+	EpCode code;   /* likewise */
+	EpCode opened;
+	int columns; /* of the last sample */
+	bool clock_missing;
+} Tally;
+
+static Tally
+decode(const void *bytes, size_t length, const char *const *options)
+{
+	EpPathTree paths;
+	EpArena arenas[3];
+	EpDecoder d = {.format = &ep_gpmf_format, .paths = &paths, .options = options};
+	EpEvent event;
+	EpCode code;
+	Tally tally = {0};
+
+	CHECK(ep_path_tree_init(&paths, ep_malloc_allocator, 500));
+	for (int i = 0; i < 3; i++)
+		ep_arena_init(&arenas[i], ep_malloc_allocator, (size_t) 256 << 20);
+	d.arena = &arenas[0], d.payload = &arenas[1], d.lasting = &arenas[2];
+	CHECK(d.format->begin(&d) == EP_OK);
+	tally.opened = code = d.format->open(&d, bytes, length);
+	while (code == EP_OK)
+	{
+		ep_arena_reset(&arenas[0]);
+		code = d.format->next(&d, &event);
+		if (code == EP_DONE)
+			break;
+		if (code != EP_OK)
+		{
+			tally.refusals++;
+			tally.offset = d.error.offset;
+			tally.code = code;
+			code = EP_OK;
+			continue;
+		}
+		if (event.route == NULL)
+			tally.devices++;
+		else
+			tally.samples++;
+		tally.columns = (int) event.field_count;
+		tally.clock_missing = event.time_basis == EP_TIME_ARRIVAL;
+	}
+	for (int i = 0; i < 3; i++)
+		ep_arena_free(&arenas[i]);
+	ep_path_tree_free(&paths);
+	return tally;
+}
+
+static void
+a_log_becomes_device_and_sample_events(void)
+{
+	static const char *const accl[] = {"fourccs", " accl , GPS9", NULL};
+	static const char *const none[] = {"fourccs", "NONE", NULL};
+	static const char *const spaced[] = {"fourccs", "PR 1", NULL};
+	Blob blob = load("camera");
+	Tally t = decode(blob.bytes, blob.length, NULL);
+
+	CHECK(t.devices == 1 && t.samples == 23 + 6 + 9 + 9 + 3 + 6 && t.refusals == 0 && !t.clock_missing);
+	t = decode(blob.bytes, blob.length, accl);
+	CHECK(t.devices == 1 && t.samples == 23 + 6 && t.columns == 6 + 9);
+	CHECK(decode(blob.bytes, blob.length, none).samples == 0);
+	CHECK(decode(blob.bytes, blob.length, spaced).samples == 6);
+	free(blob.bytes);
+	blob = load("odd");
+	t = decode(blob.bytes, blob.length, NULL);
+	CHECK(t.devices == 1 && t.refusals == 4 && t.clock_missing && t.columns == 6 + 1 + 1);
+	free(blob.bytes);
+}
+
+static void
+a_cut_log_keeps_what_is_whole(void)
+{
+	Blob blob = load("camera");
+	Tally before = {0};
+
+	for (size_t length = 0; length <= blob.length; length++)
+	{
+		uint8_t *exact = malloc(length + 1); /* so that reading past the end is seen */
+		Tally t;
+
+		memcpy(exact, blob.bytes, length);
+		exact = realloc(exact, length > 0 ? length : 1);
+		t = decode(exact, length, NULL);
+		CHECK(t.samples >= before.samples);
+		CHECK(t.opened != EP_OK || t.refusals == 0 || (t.refusals == 1 && t.offset <= length));
+		CHECK(t.refusals == 0 || t.code == EP_E_TRUNCATED);
+		CHECK(t.opened == EP_OK || t.samples == 0);
+		before = t;
+		free(exact);
+	}
+	CHECK(before.refusals == 0 && before.samples == 56);
+	free(blob.bytes);
+}
+
+/* Every byte of a log overwritten by every of some values: nothing but an end may come of it. */
+static void
+damage_is_survived(void)
+{
+	static const uint8_t values[] = {0, 1, 4, '?', 'J', 0x7f, 0xff};
+	Blob blob = load("drone");
+
+	for (size_t i = 0; i < blob.length; i += 3)
+		for (size_t v = 0; v < sizeof values; v++)
+		{
+			uint8_t kept = blob.bytes[i];
+
+			blob.bytes[i] = values[v];
+			(void) decode(blob.bytes, blob.length, NULL);
+			blob.bytes[i] = kept;
+		}
+	CHECK(decode(blob.bytes, blob.length, NULL).samples > 0);
+	free(blob.bytes);
+}
+
+/* Set the length of a nest of four-byte units that ends at end. */
+static void
+close_nest(uint8_t *head, const uint8_t *end)
+{
+	size_t units = (size_t) (end - head - 8) / 4;
+
+	head[6] = (uint8_t) (units >> 8);
+	head[7] = (uint8_t) units;
+}
+
+/* One stream of a DEVC, filled with KLVs of nothing or of samples, about size bytes. */
+static Blob
+faces(size_t size, int repeat)
+{
+	Blob blob = {malloc(size + 300000), 0};
+	uint8_t *at = blob.bytes;
+
+	while ((size_t) (at - blob.bytes) < size)
+	{
+		uint8_t *devc = at;
+		uint8_t *strm;
+
+		put(&at, "DEVC", 0, 4, 0, NULL);
+		put(&at, "DVID", 'L', 4, 1, "\0\0\0\1");
+		strm = at;
+		put(&at, "STRM", 0, 4, 0, NULL);
+		put(&at, "TYPE", 'c', 1, 5, "Lffff");
+		while (at - strm < 200000)
+			put(&at, "FACE", '?', 20, repeat, NULL);
+		close_nest(strm, at);
+		close_nest(devc, at);
+	}
+	blob.length = (size_t) (at - blob.bytes);
+	return blob;
+}
+
+static double
+seconds_to_decode(Blob blob)
+{
+	clock_t start = clock();
+	Tally t = decode(blob.bytes, blob.length, NULL);
+
+	CHECK(t.refusals == 0 && t.devices == 1);
+	return (double) (clock() - start) / CLOCKS_PER_SEC;
+}
+
+static void
+empty_faces_cost_what_their_bytes_cost(void)
+{
+	Blob small = faces(250000, 0);
+	Blob large = faces(1000000, 0);
+	Blob full = faces(1000000, 10);
+	double one = seconds_to_decode(small);
+	double four = seconds_to_decode(large);
+
+	CHECK(four < 0.5 && four < 16 * one + 0.05); /* quadratic work would take 16 times and minutes */
+	CHECK(four < 4 * seconds_to_decode(full) + 0.05);
+	free(small.bytes);
+	free(large.bytes);
+	free(full.bytes);
+}
+
+static void
+one_name_has_one_meaning(void)
+{
+	for (const EpGpmfKnown *a = ep_gpmf_known_all(); a->fourcc != NULL; a++)
+	{
+		CHECK(strlen(a->fourcc) == 4 && a->count > 0);
+		CHECK(a->types == NULL || strlen(a->types) == a->count);
+		for (unsigned i = 0; i < a->count; i++)
+			for (const EpGpmfKnown *b = ep_gpmf_known_all(); b->fourcc != NULL; b++)
+				for (unsigned j = 0; j < b->count; j++)
+					if (strcmp(a->columns[i].name, b->columns[j].name) == 0)
+					{
+						CHECK_TEXT(a->columns[i].comment, b->columns[j].comment);
+						CHECK_TEXT(a->columns[i].unit, b->columns[j].unit);
+						CHECK(a != b || i == j);
+					}
+	}
+}
+
+int
+main(void)
+{
+	RUN(structure_is_checked);
+	RUN(values_are_scaled_and_turned);
+	RUN(odd_streams_are_read_or_refused_by_name);
+	RUN(time_comes_from_the_best_clock);
+	RUN(drone_time_is_joined_by_syst);
+	RUN(gpsu_garbage_is_no_time);
+	RUN(a_log_becomes_device_and_sample_events);
+	RUN(a_cut_log_keeps_what_is_whole);
+	RUN(damage_is_survived);
+	RUN(empty_faces_cost_what_their_bytes_cost);
+	RUN(one_name_has_one_meaning);
+	return unit_done();
+}
