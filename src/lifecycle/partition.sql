@@ -144,19 +144,15 @@ AS $$
 DECLARE
     partman name;
     key     text;
-    schema_name name;
-    table_name  name;
     config  record;
     starts  timestamptz[];
-    plain   timestamptz[];
-    start   timestamptz;
 BEGIN
     IF cardinality(@extschema@._partition_missing(relation, times)) = 0 THEN
         RETURN 0;
     END IF;
     partman := @extschema@._partman_schema();
     key := @extschema@._partman_key(relation);
-    EXECUTE format('SELECT partition_interval::interval AS period, datetime_string AS suffix FROM %I.part_config '
+    EXECUTE format('SELECT control, partition_interval::interval AS period, datetime_string AS suffix FROM %I.part_config '
                    'WHERE parent_table = $1', partman) INTO config USING key;
     IF config.period IS NULL THEN
         RAISE EXCEPTION 'table % is not managed by pg_partman', relation USING ERRCODE = 'undefined_object';
@@ -172,17 +168,13 @@ BEGIN
     IF starts = '{}' THEN
         RETURN 0;
     END IF;
-    SELECT n.nspname, c.relname INTO schema_name, table_name
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
-    IF octet_length(table_name || '_p' || to_char(now(), config.suffix)) < 63 THEN
+    IF octet_length((SELECT c.relname FROM pg_class c WHERE c.oid = relation) || '_p' || to_char(now(), config.suffix)) < 63 THEN
         PERFORM @extschema@._partman_run(format(
             'SELECT %I.create_partition_time(p_parent_table => %L, p_partition_times => %L::timestamptz[] %s)',
             partman, key, starts, CASE WHEN @extschema@._partman_major() < 5 THEN ', p_analyze => false' END));
     ELSE
-        FOREACH start IN ARRAY starts LOOP
-            PERFORM @extschema@._partition_attach(relation, schema_name, table_name, start,
-                                                  start + config.period, to_char(start, config.suffix));
-        END LOOP;
+        PERFORM @extschema@._partition_attach(relation, config.control, s, s + config.period, to_char(s, config.suffix), NULL)
+        FROM unnest(starts) s;
     END IF;
     IF cardinality(@extschema@._partition_missing(relation, times)) > 0 THEN
         RAISE EXCEPTION 'pg_partman made no partition of % for %', relation,
@@ -195,26 +187,63 @@ $$;
 COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[]) IS
     'make the partitions that hold these times where there are none yet, however old; gives how many were made';
 
--- As create_partition_time() does it, for a table whose name it would cut.
-CREATE FUNCTION _partition_attach(relation regclass, schema_name name, table_name name, lower_bound timestamptz,
-                                  upper_bound timestamptz, suffix text) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+-- As create_partition_time() does it, for a table whose name it would cut; and for rows that are in the default partition
+-- (drained), which move over first: pg_partman's partition_data_time() would insert them anew and fire the triggers of the table.
+CREATE FUNCTION _partition_attach(relation regclass, control name, start timestamptz, until timestamptz, suffix text,
+                                  drained regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
 AS $$
 DECLARE
-    tail text := '_' || left(md5(table_name), 8) || '_p' || suffix;
-    part text;
+    schema_name name;
+    table_name  name;
+    part        text;
 BEGIN
-    -- The longest start of the name that leaves room, cut between characters.
-    SELECT left(table_name, n) || tail INTO part FROM generate_series(length(table_name), 0, -1) n
-    WHERE octet_length(left(table_name, n) || tail) <= 63 LIMIT 1;
+    SELECT n.nspname, c.relname INTO schema_name, table_name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+    -- The name as pg_partman makes it, or the longest start of the table's that leaves room for a hash, cut between characters.
+    SELECT name INTO part FROM (
+        SELECT table_name || '_p' || suffix, length(table_name) + 1
+        UNION ALL
+        SELECT left(table_name, n) || '_' || left(md5(table_name), 8) || '_p' || suffix, n
+        FROM generate_series(0, length(table_name)) n) names (name, rank)
+    WHERE octet_length(name) <= 63 ORDER BY rank DESC LIMIT 1;
     EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE '
                    'INCLUDING COMMENTS INCLUDING GENERATED)', schema_name, part, relation);
+    IF drained IS NOT NULL THEN
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', drained);
+        EXECUTE format('WITH moved AS (DELETE FROM %1$s WHERE %2$I >= $1 AND %2$I < $2 RETURNING *) '
+                       'INSERT INTO %3$I.%4$I SELECT * FROM moved', drained, control, schema_name, part) USING start, until;
+    END IF;
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)',
-                   relation, schema_name, part, lower_bound, upper_bound);
+                   relation, schema_name, part, start, until);
 END
 $$;
-COMMENT ON FUNCTION _partition_attach(regclass, name, name, timestamptz, timestamptz, text) IS
-    'make one partition under a name that tables with long names do not share';
+COMMENT ON FUNCTION _partition_attach(regclass, name, timestamptz, timestamptz, text, regclass) IS
+    'make one partition, under a name that tables with long names do not share, with the rows that the default partition has for it';
+
+CREATE FUNCTION _partition_drain(relation regclass) RETURNS int
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    drained regclass := (SELECT i.inhrelid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                         WHERE i.inhparent = relation AND pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT');
+    config  record;
+    starts  timestamptz[];
+BEGIN
+    IF drained IS NULL THEN
+        RETURN 0;
+    END IF;
+    EXECUTE format('SELECT control, partition_interval::interval AS period, datetime_string AS suffix FROM %I.part_config '
+                   'WHERE parent_table = $1', @extschema@._partman_schema()) INTO config USING @extschema@._partman_key(relation);
+    EXECUTE format('SELECT array_agg(DISTINCT @extschema@._partition_start(%I, $1)) FROM %s', config.control, drained)
+    INTO starts USING config.period;
+    PERFORM @extschema@._partition_attach(relation, config.control, s, s + config.period, to_char(s, config.suffix), drained)
+    FROM unnest(starts) s;
+    RETURN coalesce(cardinality(starts), 0);
+END
+$$;
+COMMENT ON FUNCTION _partition_drain(regclass) IS
+    'give the rows of the default partition, if there is one, partitions of their own; gives how many were made';
 
 CREATE FUNCTION _partition_premake(relation regclass) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
@@ -225,11 +254,22 @@ BEGIN
     EXECUTE format('SELECT array_agg(now() + n * partition_interval::interval) '
                    'FROM %I.part_config, generate_series(0, premake) n WHERE parent_table = $1',
                    @extschema@._partman_schema()) INTO times USING @extschema@._partman_key(relation);
-    RETURN @extschema@._partition_ensure(relation, coalesce(times, '{}'));
+    RETURN @extschema@._partition_drain(relation) + @extschema@._partition_ensure(relation, coalesce(times, '{}'));
 END
 $$;
 COMMENT ON FUNCTION _partition_premake(regclass) IS
     'make the partition for now and as many after it as part_config.premake says; gives how many were made';
+
+CREATE FUNCTION _partition_bounds(relation regclass)
+RETURNS TABLE (part regclass, lower_bound timestamptz, upper_bound timestamptz)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
+AS $$
+    SELECT c.oid, b[1]::timestamptz, b[2]::timestamptz
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
+         regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \(''(.*)''\) TO \(''(.*)''\)$') b
+    WHERE i.inhparent = relation AND b IS NOT NULL
+$$;
+COMMENT ON FUNCTION _partition_bounds(regclass) IS 'the partitions of a table that have two bounds, with them';
 
 CREATE FUNCTION _partition_drop_config(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

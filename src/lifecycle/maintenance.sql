@@ -1,0 +1,272 @@
+-- lifecycle/maintenance.sql: what has to be done again and again, in small steps that commit.
+--
+-- run_maintenance() takes the steps in order: partitions ahead (and rows out of default partitions), refresh of flight tables and
+-- rollups, retention, housekeeping. Each step is one transaction of its own: one that fails is noted in maintenance_log and stops no other; two
+-- runs at a time do not get into each other's way, the second passes over what the first is at. What touches a user's
+-- tables runs as their owner, confined as in rollup/rollup.c.
+--
+-- Why not pg_partman's run_maintenance(): 4.7 fails on a table name with an apostrophe, misorders sets by quarter, and both
+-- majors make nothing ahead for a set whose rows are old or wait for locks with everybody else behind them. The sets are registered, so whoever
+-- runs it does no harm. Retention is told to it (part_config.retention), too.
+--
+-- Retention drops whole partitions. Before it does, the rollups of the table must have no dirty bucket there; afterwards
+-- those buckets are frozen (_rollup.frozen_until): aggregates outlive their events, and late events cannot replace a day
+-- by its stub. Raw rows stay while one of them has an unresolved rejection. Locks are tried, never queued for.
+--
+-- Only the extension's owner runs these: they read every stream.
+
+CREATE TABLE _maintenance (
+    step         text NOT NULL,
+    object       text NOT NULL,
+    runs         bigint NOT NULL DEFAULT 0,
+    last_run     timestamptz NOT NULL,
+    last_success timestamptz,
+    duration     interval NOT NULL,
+    failures     int NOT NULL,          -- in a row
+    last_error   text,
+    PRIMARY KEY (step, object)
+);
+COMMENT ON TABLE _maintenance IS 'each step of run_maintenance() and how it went last';
+SELECT pg_catalog.pg_extension_config_dump('_maintenance', '');
+
+CREATE VIEW maintenance_log AS
+SELECT step, object, runs, last_run, last_success, duration, failures, last_error FROM _maintenance;
+COMMENT ON VIEW maintenance_log IS 'each step of run_maintenance(): when it ran and succeeded last, how often in a row it failed and why';
+
+-- Run one statement as a step; false when it failed or somebody else is at it.
+CREATE FUNCTION _maintenance_step(step text, object text, statement text, lock_wait interval DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET lock_timeout = 0
+AS $$
+DECLARE
+    began   timestamptz := clock_timestamp();
+    problem text;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock('@extschema@._maintenance'::regclass::oid::int, hashtext(step || ' ' || object)) THEN
+        RETURN false;
+    END IF;
+    BEGIN
+        PERFORM set_config('lock_timeout', coalesce(extract(epoch FROM lock_wait) * 1000, 0)::int::text, true);
+        EXECUTE statement;
+    EXCEPTION WHEN OTHERS THEN
+        problem := sqlstate || ' ' || sqlerrm;
+        RAISE WARNING 'maintenance step "%" failed for %: %', step, object, sqlerrm;
+    END;
+    INSERT INTO @extschema@._maintenance AS m VALUES ($1, $2, 1, began, CASE WHEN problem IS NULL THEN began END,
+        clock_timestamp() - began, (problem IS NOT NULL)::int, problem)
+    ON CONFLICT ON CONSTRAINT _maintenance_pkey DO UPDATE SET runs = m.runs + 1, last_run = excluded.last_run,
+        last_success = coalesce(excluded.last_success, m.last_success), duration = excluded.duration,
+        failures = CASE WHEN problem IS NULL THEN 0 ELSE m.failures + 1 END, last_error = coalesce(problem, m.last_error);
+    RETURN problem IS NULL;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_step(text, text, text, interval) IS
+    'run a statement, note how it went, and let no error out; false when it failed or is being run by somebody else';
+
+CREATE FUNCTION _maintenance_tables()
+RETURNS TABLE (relation regclass, name text, owner oid, stream_id int, target_id int, keep interval)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.relation, t.relation::text, c.relowner, t.stream_id, t.target_id, t.keep
+    FROM (SELECT s.raw_table, s.stream_id, NULL::int, s.raw_retention FROM @extschema@._stream s
+          UNION ALL
+          SELECT t.relation, s.stream_id, t.target_id, s.retention
+          FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id)) t (relation, stream_id, target_id, keep)
+    JOIN pg_class c ON c.oid = t.relation AND c.relkind = 'p'
+$$;
+COMMENT ON FUNCTION _maintenance_tables() IS 'the partitioned tables of all streams, raw ones without a target_id, and how long they keep rows';
+
+CREATE FUNCTION _maintenance_flight_tables() RETURNS TABLE (name text)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT f.relation::text FROM @extschema@._flight_table f ORDER BY f.flight_table_id $$;
+COMMENT ON FUNCTION _maintenance_flight_tables() IS 'the qualified names of the flight tables';
+
+CREATE FUNCTION _maintenance_rollups() RETURNS TABLE (rollup_id int, name text)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT r.rollup_id, r.relation::text FROM @extschema@._rollup r ORDER BY r.rollup_id $$;
+COMMENT ON FUNCTION _maintenance_rollups() IS 'the rollups and their qualified names';
+
+-- Every lock that DROP TABLE will need, or none: tried for about half a second, never waited for.
+CREATE FUNCTION _maintenance_lock(parent regclass, part regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR try IN 1..20 LOOP
+        BEGIN
+            EXECUTE format('LOCK TABLE ONLY %s, %s IN ACCESS EXCLUSIVE MODE NOWAIT', parent, part);
+            RETURN true;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.01 + random() * 0.03);
+        END;
+    END LOOP;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_lock(regclass, regclass) IS 'lock a table and a partition of it for the drop, without ever queueing for the locks';
+
+-- What still needs the rows of a partition; NULL when nothing does.
+CREATE FUNCTION _maintenance_holds(stream_id int, target_id int, part regclass, lower_bound timestamptz, upper_bound timestamptz)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder text;
+BEGIN
+    IF target_id IS NULL THEN
+        EXECUTE format($q$ SELECT 'unresolved rejections' FROM %s p JOIN @extschema@._rejection j
+                           ON j.stream_id = $1 AND j.raw_id = p.raw_id AND j.stage <> 'duplicate' LIMIT 1 $q$, part)
+        INTO holder USING stream_id;
+    ELSE
+        PERFORM @extschema@._rollup_pull(r.rollup_id) FROM @extschema@._rollup r WHERE r.target_id = $2;
+        SELECT 'dirty buckets of rollup ' || r.relation INTO holder
+        FROM @extschema@._rollup r LEFT JOIN @extschema@._rollup_bucket b ON b.rollup_id = r.rollup_id
+             AND b.dirty_since IS NOT NULL AND b.bucket - r.lookaround >= r.frozen_until
+             AND b.bucket - r.lookaround < $5
+             AND @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) + r.lookaround > $4
+        WHERE r.target_id = $2 AND (b.bucket IS NOT NULL OR NOT r.populated) LIMIT 1;
+    END IF;
+    RETURN holder;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_holds(int, int, regclass, timestamptz, timestamptz) IS
+    'what keeps a partition from being dropped by retention: unresolved rejections, or dirty buckets';
+
+-- Drop the oldest partition that is past its time, if any. A step each, so that locks are short.
+CREATE FUNCTION _maintenance_retain(relation regclass, owner oid, stream_id int, target_id int, keep interval) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old    record;
+    holder text;
+BEGIN
+    SELECT * INTO old FROM @extschema@._partition_bounds(relation) b
+    WHERE b.upper_bound <= now() - keep ORDER BY b.upper_bound LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    holder := @extschema@._maintenance_holds(stream_id, target_id, old.part, old.lower_bound, old.upper_bound);
+    IF holder IS NOT NULL THEN
+        RAISE EXCEPTION 'partition % is kept: %', old.part, holder USING ERRCODE = 'object_in_use';
+    ELSIF NOT @extschema@._maintenance_lock(relation, old.part) THEN
+        RAISE EXCEPTION 'partition % is in use', old.part USING ERRCODE = 'lock_not_available';
+    END IF;
+    UPDATE @extschema@._rollup r SET frozen_until = old.upper_bound
+    WHERE r.target_id = $4 AND r.frozen_until < old.upper_bound;
+    PERFORM @extschema@._rollup_run_as(owner, '', 'UTC', format('DROP TABLE %s', old.part), NULL, NULL);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_retain(regclass, oid, int, int, interval) IS
+    'drop the oldest partition whose rows are all older than keep; true when there was one. What still needs it is an error';
+
+CREATE FUNCTION _maintenance_tell_partman(relation regclass, keep interval) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET IntervalStyle = postgres
+AS $$
+BEGIN
+    -- Raw rows that must stay and rollups that must freeze are beyond it: it may know, and not act.
+    EXECUTE format('UPDATE %I.part_config SET retention = $2, automatic_maintenance = CASE WHEN $2 IS NULL THEN ''on'' ELSE ''off'' END '
+                   'WHERE parent_table = $1 AND retention IS DISTINCT FROM $2', @extschema@._partman_schema())
+    USING @extschema@._partman_key(relation), keep::text;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_tell_partman(regclass, interval) IS 'let part_config.retention say what the stream says';
+
+-- Old counters become one row per stream and minute.
+CREATE FUNCTION _maintenance_fold_counters() RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH old AS (
+        SELECT n.stream_id, date_trunc('minute', n.at) AS minute FROM @extschema@._counter n
+        WHERE n.at < now() - interval '1 hour' GROUP BY 1, 2 HAVING count(*) > 1),
+    gone AS (
+        DELETE FROM @extschema@._counter n USING old
+        WHERE n.stream_id = old.stream_id AND date_trunc('minute', n.at) = old.minute RETURNING n.*)
+    INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event)
+    SELECT g.stream_id, max(g.at), sum(g.raw_rows), sum(g.bytes), sum(g.events), sum(g.typed), sum(g.rejected),
+           sum(g.duplicates), sum(g.rescued), max(g.last_event)
+    FROM gone g GROUP BY g.stream_id, date_trunc('minute', g.at)
+$$;
+COMMENT ON FUNCTION _maintenance_fold_counters() IS 'sum the counters older than an hour by stream and minute';
+
+-- Event ids need to be known only as long as their events are kept.
+CREATE FUNCTION _maintenance_forget_ids(id_table regclass, keep interval) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('DELETE FROM %s WHERE event_time < $1 AND taken_at < $1', id_table) USING now() - keep;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_forget_ids(regclass, interval) IS 'delete the ids of events that retention has dropped';
+
+-- pg_cron keeps the outcome of every run for ever.
+CREATE FUNCTION _maintenance_trim_cron() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('cron.job_run_details') IS NOT NULL THEN
+        DELETE FROM cron.job_run_details d
+        WHERE d.command = 'CALL @extschema@.run_maintenance()' AND d.end_time < now() - interval '7 days';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _maintenance_trim_cron() IS 'delete what pg_cron noted about our runs more than a week ago';
+
+CREATE PROCEDURE run_maintenance()
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    t record;
+    done boolean;
+BEGIN
+    FOR t IN SELECT * FROM @extschema@._maintenance_tables() LOOP
+        PERFORM @extschema@._maintenance_step('partitions', t.name, pg_catalog.format(
+            'SELECT @extschema@._rollup_run_as(%s, '''', ''UTC'', %L, NULL, NULL)', t.owner,
+            pg_catalog.format('SELECT @extschema@._partition_premake(%s)', t.relation::pg_catalog.oid)), '100 milliseconds');
+        COMMIT;
+    END LOOP;
+    FOR t IN SELECT * FROM @extschema@._maintenance_flight_tables() LOOP
+        PERFORM @extschema@._maintenance_step('refresh flights', t.name,
+            pg_catalog.format('SELECT @extschema@.refresh_flight_table(%L)', t.name));
+        COMMIT;
+    END LOOP;
+    -- A rollup with much to do takes turns with the others from run to run.
+    FOR t IN SELECT * FROM @extschema@._maintenance_rollups() LOOP
+        PERFORM @extschema@._maintenance_step('refresh', t.name,
+            pg_catalog.format('SELECT @extschema@._rollup_refresh(%s, NULL, NULL, 100, true)', t.rollup_id));
+        COMMIT;
+    END LOOP;
+    FOR t IN SELECT * FROM @extschema@._maintenance_tables() LOOP
+        PERFORM @extschema@._maintenance_step('tell pg_partman', t.name,
+            pg_catalog.format('SELECT @extschema@._maintenance_tell_partman(%s, %L)', t.relation::pg_catalog.oid, t.keep));
+        COMMIT;
+        CONTINUE WHEN t.keep IS NULL;
+        FOR turn IN 1..100 LOOP
+            done := NOT EXISTS (SELECT FROM @extschema@._partition_bounds(t.relation) b
+                                WHERE b.upper_bound OPERATOR(pg_catalog.<=) (pg_catalog.now() OPERATOR(pg_catalog.-) t.keep));
+            EXIT WHEN done OR NOT @extschema@._maintenance_step('retention', t.name, pg_catalog.format(
+                'SELECT @extschema@._maintenance_retain(%s, %s, %s, %L, %L)',
+                t.relation::pg_catalog.oid, t.owner, t.stream_id, t.target_id, t.keep));
+            COMMIT;
+        END LOOP;
+        COMMIT;
+    END LOOP;
+    FOR t IN SELECT s.id_table, s.retention FROM @extschema@._stream s WHERE s.id_table IS NOT NULL AND s.retention IS NOT NULL LOOP
+        PERFORM @extschema@._maintenance_step('forget ids', t.id_table::pg_catalog.text, pg_catalog.format(
+            'SELECT @extschema@._maintenance_forget_ids(%s, %L)', t.id_table::pg_catalog.oid, t.retention));
+        COMMIT;
+    END LOOP;
+    PERFORM @extschema@._maintenance_step('trim', 'invalidations', 'SELECT @extschema@._invalidation_trim()');
+    COMMIT;
+    PERFORM @extschema@._maintenance_step('fold', 'counters', 'SELECT @extschema@._maintenance_fold_counters()');
+    COMMIT;
+    PERFORM @extschema@._maintenance_step('trim', 'pg_cron', 'SELECT @extschema@._maintenance_trim_cron()');
+    COMMIT;
+END
+$$;
+COMMENT ON PROCEDURE run_maintenance() IS
+    'partitions ahead, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
+
+REVOKE ALL ON FUNCTION _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables(),
+    _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz),
+    _maintenance_retain(regclass, oid, int, int, interval), _maintenance_tell_partman(regclass, interval),
+    _maintenance_fold_counters(), _maintenance_forget_ids(regclass, interval), _maintenance_trim_cron() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE run_maintenance() FROM PUBLIC;

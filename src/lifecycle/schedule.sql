@@ -1,0 +1,60 @@
+-- lifecycle/schedule.sql: run_maintenance() under pg_cron, which is looked up at run time and not required.
+
+CREATE FUNCTION _schedule_check() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    home text := current_setting('cron.database_name', true);
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RETURN;
+    ELSIF home IS NULL THEN
+        RAISE EXCEPTION 'pg_cron is not running' USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = format('Put pg_cron into shared_preload_libraries and set cron.database_name = %L, restart, CREATE EXTENSION pg_cron. '
+                          'Or have anything else CALL @extschema@.run_maintenance() every minute.', current_database());
+    ELSIF home = current_database() THEN
+        RAISE EXCEPTION 'extension "pg_cron" is not installed' USING ERRCODE = 'undefined_object',
+            HINT = 'CREATE EXTENSION pg_cron;';
+    END IF;
+    RAISE EXCEPTION 'pg_cron runs in database "%", not in this one', home USING ERRCODE = 'object_not_in_prerequisite_state',
+        HINT = format('In database %s: SELECT cron.schedule_in_database(%L, ''* * * * *'', %L, %L);', quote_ident(home),
+                      @extschema@._schedule_name(), 'CALL @extschema@.run_maintenance()', current_database());
+END
+$$;
+COMMENT ON FUNCTION _schedule_check() IS 'raise an error that says what to do unless pg_cron can be used from this database';
+
+CREATE FUNCTION _schedule_name() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 'event_pipeline maintenance of ' || current_database() $$;
+COMMENT ON FUNCTION _schedule_name() IS 'the name of our job in cron.job';
+
+CREATE FUNCTION schedule(cron text DEFAULT '* * * * *') RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM @extschema@._schedule_check();
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
+    USING @extschema@._schedule_name(), cron, 'CALL @extschema@.run_maintenance()';
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION schedule(text) IS
+    'have pg_cron call run_maintenance() at these times (GMT), every minute unless said otherwise; gives the number of the job. Calling it again changes the times';
+
+CREATE FUNCTION unschedule() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    jobs bigint[];
+BEGIN
+    PERFORM @extschema@._schedule_check();
+    EXECUTE 'SELECT array_agg(j.jobid) FROM cron.job j WHERE j.jobname = $1' INTO jobs USING @extschema@._schedule_name();
+    EXECUTE 'SELECT count(cron.unschedule(j)) FROM unnest($1) j' USING jobs;
+    RETURN jobs IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION unschedule() IS 'take run_maintenance() out of pg_cron; true when it was there';
+
+REVOKE ALL ON FUNCTION schedule(text), unschedule() FROM PUBLIC;
