@@ -43,6 +43,9 @@ typedef struct EpProtoWriter
 extern void
 ep_protobuf_writer_init(EpProtoWriter *writer, EpArena *arena, const uint8_t *start, EpError *error);
 
+/* Append the NUL that ends a C string; length does not count it. */
+extern void ep_protobuf_put_terminator(EpProtoWriter *writer);
+
 /* Append a whole message. */
 extern EpCode ep_protobuf_write_json(EpProtoWriter *writer, const EpProtoMessage *message,
 									 const uint8_t *bytes, size_t length) EP_CHECK_RESULT;

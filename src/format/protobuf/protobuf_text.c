@@ -57,6 +57,14 @@ ep_protobuf_put_char(EpProtoWriter *writer, char c)
 	writer->text[writer->length++] = c;
 }
 
+void
+ep_protobuf_put_terminator(EpProtoWriter *writer)
+{
+	ep_protobuf_put_char(writer, '\0');
+	if (!writer->full)
+		writer->length--;
+}
+
 /* ---- numbers ---- */
 
 static void

@@ -1,0 +1,63 @@
+-- schema/protobuf.sql: the registry of protobuf schemas, and functions over registered message types.
+
+CREATE TABLE _protobuf_schema (
+    subject        text NOT NULL,
+    version        int NOT NULL,
+    descriptor_set bytea NOT NULL,
+    compatibility  text NOT NULL,
+    digest         text NOT NULL,           -- SHA-256 of descriptor_set, in hex
+    messages       text[] NOT NULL,         -- full names of the message types that it defines
+    registered_at  timestamptz NOT NULL DEFAULT now(),
+    registered_by  name NOT NULL,
+    PRIMARY KEY (subject, version),
+    UNIQUE (subject, digest)
+);
+COMMENT ON TABLE _protobuf_schema IS 'every version of every registered protobuf schema, as register_protobuf took it';
+SELECT pg_catalog.pg_extension_config_dump('_protobuf_schema', '');
+
+CREATE FUNCTION _protobuf_schema_changed() RETURNS trigger
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_protobuf_schema_changed';
+COMMENT ON FUNCTION _protobuf_schema_changed() IS 'tell every backend that compiled protobuf schemas are out of date';
+REVOKE EXECUTE ON FUNCTION _protobuf_schema_changed() FROM PUBLIC;
+
+CREATE TRIGGER _protobuf_schema_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _protobuf_schema
+    FOR EACH STATEMENT EXECUTE FUNCTION _protobuf_schema_changed();
+COMMENT ON TRIGGER _protobuf_schema_changed ON _protobuf_schema IS 'drops compiled schemas in every backend';
+
+CREATE FUNCTION register_protobuf(subject text, descriptor_set bytea, compatibility text DEFAULT 'backward') RETURNS int
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_register_protobuf';
+COMMENT ON FUNCTION register_protobuf(text, bytea, text) IS
+'register a FileDescriptorSet (protoc --include_imports --include_source_info, or buf build) as the next version of a subject; its version number.
+compatibility: backward, forward or full, each also with _transitive, or none. A set that is registered already gives its version and changes nothing.';
+-- Schemas are shared by all streams: the administrator says who may change them.
+REVOKE EXECUTE ON FUNCTION register_protobuf(text, bytea, text) FROM PUBLIC;
+
+CREATE FUNCTION protobuf_check(old bytea, new bytea, mode text DEFAULT 'backward',
+    OUT severity text, OUT rule text, OUT path text, OUT message text) RETURNS SETOF record
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_check';
+COMMENT ON FUNCTION protobuf_check(bytea, bytea, text) IS
+'what a registration of the new descriptor set over the old one would say; severity error: refused in this mode, warning: not. Immutable: it reads its arguments only';
+
+CREATE FUNCTION protobuf_to_json(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL,
+    always_print_fields boolean DEFAULT false) RETURNS json
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_json';
+COMMENT ON FUNCTION protobuf_to_json(text, bytea, text, int, boolean) IS
+'a protobuf message as ProtoJSON; subject is needed when two define the message type, version NULL means the newest that defines it.
+Stable, not immutable: the registry can change';
+
+CREATE FUNCTION protobuf_to_jsonb(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL,
+    always_print_fields boolean DEFAULT false) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_jsonb';
+COMMENT ON FUNCTION protobuf_to_jsonb(text, bytea, text, int, boolean) IS
+'as protobuf_to_json, as jsonb';
+
+CREATE FUNCTION protobuf_get(message_type text, payload bytea, path text) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_get';
+COMMENT ON FUNCTION protobuf_get(text, bytea, text) IS
+'one field of a protobuf message by its path (device.serial), as ->> would give it; NULL when it is absent. The rest is not decoded';
+
+CREATE FUNCTION protobuf_fields(message_type text, OUT path text, OUT "column" text, OUT number int, OUT type text, OUT comment text)
+    RETURNS SETOF record
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_fields';
+COMMENT ON FUNCTION protobuf_fields(text) IS
+'the columns that a message type gives in a flattened row: path, column name (before clashes are settled), field number, type, comment of the .proto file';

@@ -1,0 +1,262 @@
+/*
+ * protobuf_read.c
+ *	  protobuf_to_json(b), protobuf_get and protobuf_fields: registered messages, shown.
+ *
+ * Thin: they find the message type (kept per call site until the registry changes), run the server-free
+ * writer over an arena in a memory context of the call, and make a datum of its text.
+ */
+#include "schema/protobuf.h"
+
+#include "catalog/pg_type.h"
+#include "core/memory_server.h"
+#include "core/name.h"
+#include "format/protobuf/protobuf_json.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "schema/type_map.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+/* What one call site resolved last. */
+typedef struct CallSite
+{
+	uint64 generation;
+	const EpProtoMessage *message;
+	char *name;
+	char *subject;         /* NULL: any */
+	int version;           /* 0: the newest */
+	MemoryContext context; /* of the three strings */
+} CallSite;
+
+static bool
+same_text(const char *kept, text *argument)
+{
+	size_t length = argument == NULL ? 0 : VARSIZE_ANY_EXHDR(argument);
+
+	if (kept == NULL || argument == NULL)
+		return kept == NULL && argument == NULL;
+	return strlen(kept) == length && memcmp(kept, VARDATA_ANY(argument), length) == 0;
+}
+
+static const EpProtoMessage *
+resolve(FmgrInfo *flinfo, text *name, text *subject, int version)
+{
+	CallSite *site = flinfo->fn_extra;
+
+	if (site == NULL)
+	{
+		site = flinfo->fn_extra = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
+		site->context =
+			AllocSetContextCreate(flinfo->fn_mcxt, "event_pipeline call site", ALLOCSET_SMALL_SIZES);
+	}
+	if (site->message != NULL && site->generation == ep_protobuf_generation() && site->version == version &&
+		same_text(site->name, name) && same_text(site->subject, subject))
+		return site->message;
+	site->message = NULL;
+	MemoryContextReset(site->context);
+	site->name = MemoryContextStrdup(site->context, text_to_cstring(name));
+	site->subject = subject == NULL ? NULL : MemoryContextStrdup(site->context, text_to_cstring(subject));
+	site->version = version;
+	if (version > 0 && subject == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a version of a protobuf schema needs its subject"),
+						errhint("Give the argument \"subject\" too.")));
+	site->message = version > 0 ? ep_protobuf_message_version(site->subject, version, site->name)
+								: ep_protobuf_message(site->subject, site->name);
+	site->generation = ep_protobuf_generation();
+	return site->message;
+}
+
+static bool
+is_interrupted(void)
+{
+	return INTERRUPTS_PENDING_CONDITION();
+}
+
+/* A refusal, unless it came from an interrupt, which then speaks for itself. */
+static void
+refuse(const EpError *error)
+{
+	CHECK_FOR_INTERRUPTS();
+	ep_protobuf_raise(error);
+}
+
+static void
+start_writer(EpProtoWriter *writer, EpArena *arena, EpError *error, bytea *payload)
+{
+	ep_arena_init(arena, ep_palloc_allocator(CurrentMemoryContext), MaxAllocSize);
+	ep_protobuf_writer_init(writer, arena, (const uint8_t *) VARDATA_ANY(payload), error);
+	writer->interrupted = is_interrupted;
+}
+
+/* Arguments as protobuf_to_json has them; the text in writer. false: a strict argument is NULL. */
+static bool
+write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpArena *arena)
+{
+	const EpProtoMessage *message;
+	bytea *payload;
+	EpError error;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return false;
+	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be 1 or more")));
+	message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2),
+					  PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3));
+	payload = PG_GETARG_BYTEA_PP(1);
+	start_writer(writer, arena, &error, payload);
+	writer->always_print = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	if (ep_protobuf_write_json(writer, message, (const uint8_t *) VARDATA_ANY(payload),
+							   VARSIZE_ANY_EXHDR(payload)) != EP_OK)
+		refuse(&error);
+	return true;
+}
+
+/*
+ * protobuf_to_json(message_type text, payload bytea, subject text, version int, always_print_fields bool)
+ */
+EP_FUNCTION(ep_protobuf_to_json);
+Datum
+ep_protobuf_to_json(PG_FUNCTION_ARGS)
+{
+	EpProtoWriter writer;
+	EpArena arena;
+	text *json;
+
+	if (!write_json(fcinfo, &writer, &arena))
+		PG_RETURN_NULL();
+	json = cstring_to_text_with_len(writer.text, (int) writer.length);
+	ep_arena_free(&arena);
+	PG_RETURN_TEXT_P(json);
+}
+
+/* protobuf_to_jsonb(the same) */
+EP_FUNCTION(ep_protobuf_to_jsonb);
+Datum
+ep_protobuf_to_jsonb(PG_FUNCTION_ARGS)
+{
+	EpProtoWriter writer;
+	EpArena arena;
+	Datum jsonb;
+
+	if (!write_json(fcinfo, &writer, &arena))
+		PG_RETURN_NULL();
+	ep_protobuf_put_terminator(&writer);
+	if (writer.full)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(writer.text));
+	ep_arena_free(&arena);
+	PG_RETURN_DATUM(jsonb);
+}
+
+/*
+ * protobuf_get(message_type text, payload bytea, path text) returns text
+ */
+EP_FUNCTION(ep_protobuf_get);
+Datum
+ep_protobuf_get(PG_FUNCTION_ARGS)
+{
+	const EpProtoMessage *message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), NULL, 0);
+	bytea *payload = PG_GETARG_BYTEA_PP(1);
+	char *path = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	EpProtoWriter writer;
+	EpArena arena;
+	EpError error;
+	EpCode code;
+	text *result;
+
+	start_writer(&writer, &arena, &error, payload);
+	code = ep_protobuf_get_path(&writer, message, (const uint8_t *) VARDATA_ANY(payload),
+								VARSIZE_ANY_EXHDR(payload), path);
+	if (code == EP_E_MISSING && error.path == NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("message type \"%s\" has no path \"%s\"", message->full_name, path),
+			 errhint("Paths are field names joined by \".\"; protobuf_fields(message_type) lists them.")));
+	if (code != EP_OK && code != EP_DONE)
+		refuse(&error);
+	result = code == EP_DONE ? NULL : cstring_to_text_with_len(writer.text, (int) writer.length);
+	ep_arena_free(&arena);
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(result);
+}
+
+/* ---- protobuf_fields ---- */
+
+typedef struct FieldList
+{
+	ReturnSetInfo *result;
+	EpPathTree paths;
+	EpArena arena;
+} FieldList;
+
+static void
+list_field(FieldList *list, const EpPath *path, const EpProtoField *field, EpType type)
+{
+	char name[EP_NAME_MAX + 1];
+	char *spelled = ep_path_to_text(path, &list->arena);
+	Datum values[5];
+	bool nulls[5] = {false, false, false, false, field->comment == NULL};
+
+	if (spelled == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	ep_name_from_path(path, name);
+	values[0] = CStringGetTextDatum(spelled);
+	values[1] = CStringGetTextDatum(name);
+	values[2] = Int32GetDatum((int32) field->number);
+	values[3] = CStringGetTextDatum(ep_type_name(type));
+	values[4] = field->comment == NULL ? (Datum) 0 : CStringGetTextDatum(field->comment);
+	tuplestore_putvalues(list->result->setResult, list->result->setDesc, values, nulls);
+}
+
+static void
+list_message(FieldList *list, EpPath *parent, const EpProtoOpen *open)
+{
+	EpPath *path = NULL;
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 0; i < open->message->field_count; i++)
+	{
+		const EpProtoField *field = &open->message->fields[i];
+		EpType type = ep_protobuf_flatten(field, open);
+
+		path = ep_path_child(&list->paths, parent, path, field->name, strlen(field->name), &list->arena);
+		if (path == NULL)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		if (type == EP_TYPE_NONE)
+		{
+			EpProtoOpen inner = {open, field->message, open->depth + 1};
+
+			list_message(list, path, &inner);
+		}
+		else
+			list_field(list, path, field, type);
+	}
+}
+
+/*
+ * protobuf_fields(message_type text) returns setof (path, "column", number, type, comment)
+ */
+EP_FUNCTION(ep_protobuf_fields);
+Datum
+ep_protobuf_fields(PG_FUNCTION_ARGS)
+{
+	const EpProtoMessage *message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), NULL, 0);
+	EpProtoOpen open = {NULL, message, 0};
+	EpAllocator allocator = ep_palloc_allocator(CurrentMemoryContext);
+	FieldList list;
+
+	InitMaterializedSRF(fcinfo, 0);
+	list.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ep_arena_init(&list.arena, allocator, (size_t) 256 << 20);
+	if (!ep_path_tree_init(&list.paths, allocator, 10000))
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	list_message(&list, &list.paths.root, &open);
+	ep_path_tree_free(&list.paths);
+	ep_arena_free(&list.arena);
+	return (Datum) 0;
+}
