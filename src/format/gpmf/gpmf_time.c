@@ -88,10 +88,13 @@ collect_stamps(EpGpmfLog *log, const EpGpmfDevice *device, EpGpmfClock clock, in
 			continue;
 		for (const EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
 		{
-			double seconds = (double) (block->stamp - zero) / 1e6;
 			double *window = &log->windows[block->payload];
+			double seconds;
 
-			if (block->stamp != EP_GPMF_NO_STAMP && !(*window <= seconds))
+			if (block->stamp == EP_GPMF_NO_STAMP)
+				continue;
+			seconds = (double) (block->stamp - zero) / 1e6;
+			if (!(*window <= seconds))
 				*window = seconds;
 		}
 	}

@@ -1,0 +1,126 @@
+# Real camera logs against their goldens: every stream's summary and every value of every sample, as float8 and exactly;
+# by gpmf_streams() and gpmf_samples(), and as rows of a gpmf stream. The samples are not in the repository.
+use strict;
+use warnings FATAL => 'all';
+use FindBin;
+use lib $FindBin::RealBin;
+use EventPipeline;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $data = ($ENV{EP_SHARED_DATA} // top_folder() . '/../shared/data') . '/gpmf';
+plan skip_all => "no sample logs in $data" unless -d "$data/golden";
+
+# The columns of some tables, in the order of the golden's elements.
+my %columns = (
+	GPS5 => 'latitude, longitude, altitude_m, speed_2d_mps, speed_3d_mps',
+	ACCL => 'accel_z_mps2, accel_x_mps2, accel_y_mps2',
+	GLPI => 'boot_s, latitude, longitude, altitude_m, height_m, velocity_north_mps, velocity_east_mps, '
+	  . 'velocity_down_mps, heading_deg',
+	acc1 => join(', ', map { "v$_" } 1 .. 16),
+	FACE => 'face_id, face_x, face_y, face_width, face_height');
+
+sub lines
+{
+	my ($file) = @_;
+	open(my $handle, '<', $file) or die "$file: $!";
+	my @lines = <$handle>;
+	chomp @lines;
+	return @lines;
+}
+
+# The fields of one line of CSV; no field of the goldens holds a quote or a line end.
+sub fields
+{
+	my ($line) = @_;
+	my @fields;
+	push @fields, $1 // $2 while $line =~ /(?:^|,)(?:"([^"]*)"|([^,]*))/g;
+	return @fields;
+}
+
+sub quoted { my ($text) = @_; $text =~ s/'/''/g; return "'$text'" }
+
+# {1,2} of a list that a character separates; NULL when empty.
+sub array { my ($text, $by) = @_; return $text eq '' ? 'NULL' : quoted('{' . join(',', map { $_ eq '' ? 'NULL' : qq("$_") } split($by, $text, -1)) . '}') }
+
+my $node = new_node('gpmf_golden');
+sql($node, q{
+	CREATE TABLE logs (name text, log gpmf);
+	CREATE TABLE summaries (name text, stream int, device_id bigint, device_name text, fourcc text, title text, type text,
+		struct_size int, elements int, payloads int, klvs bigint, samples bigint, units text[], scale float8[], orin text,
+		orio text, mtrx float8[], tsmp_first bigint, tsmp_last bigint);
+	CREATE TABLE golden (name text, stream int, fourcc text, payload int, klv int, sample int, value float8[], label text)});
+
+for my $name (map { s{.*/}{}r } sort grep { -d } glob("$data/golden/*"))
+{
+	my ($file) = grep { -f } "$data/$name.raw", "$data/$name.gpmf";
+	my $hex = unpack('H*', slurp_file($file));
+	my ($head, @summary) = lines("$data/golden/$name/summary.csv");
+	my (@summaries, @golden);
+	for my $line (@summary)
+	{
+		my @f = fields($line);
+		my ($stream, $fourcc) = @f[ 0, 3 ];
+		push @summaries, '(' . join(', ', quoted($name), @f[ 0, 1 ], quoted($f[2]), quoted($fourcc), quoted($f[4]),
+			quoted($f[5]), @f[ 6 .. 10 ], array($f[11], qr/\|/), array($f[12], ' '), quoted($f[13] // ''),
+			quoted($f[14] // ''), array($f[15] // '', ' '), map { ($_ // '') eq '' ? 'NULL' : $_ } @f[ 16, 17 ]) . ')';
+		my ($header, @samples) = lines("$data/golden/$name/$stream-$fourcc.csv");
+		for my $sample (@samples)
+		{
+			my ($payload, $klv, $index, @values) = fields($sample);
+			next if $index eq '';
+			my ($value, $label) = $f[5] eq 'c' ? ('NULL', quoted($values[0])) : (quoted('{' . join(',', @values) . '}'), 'NULL');
+			push @golden, '(' . join(', ', quoted($name), $stream, quoted($fourcc), $payload, $klv, $index, $value, $label) . ')';
+		}
+	}
+	sql($node, "INSERT INTO logs VALUES ('$name', '\\x$hex');
+		INSERT INTO summaries VALUES " . join(', ', @summaries) . ';
+		INSERT INTO golden VALUES ' . join(', ', @golden));
+}
+
+is(sql($node, 'SELECT count(*) FROM logs'), 5, 'five logs are valid values');
+is(sql($node, 'SELECT count(*) FROM logs WHERE log::bytea::gpmf = log AND log::text::gpmf = log'), 5, 'and come back');
+
+my $streams = q{SELECT l.name, s.stream, s.device_id, s.device_name, s.fourcc, coalesce(s.name, ''), s.type, s.struct_size,
+	s.elements, s.payloads, s.klvs, s.samples, array_replace(s.units, '', NULL), s.scale, coalesce(s.orin, ''),
+	coalesce(s.orio, ''), s.mtrx, s.tsmp_first, s.tsmp_last
+	FROM logs l, gpmf_streams(log) s};
+is(sql($node, "$streams EXCEPT ALL TABLE summaries"), '', 'no stream differs from its golden');
+is(sql($node, "TABLE summaries EXCEPT ALL ($streams)"), '', 'no stream is missing');
+
+my $samples = 'SELECT name, s.stream, s.fourcc, s.payload, s.klv, s.sample, s.value, s.label FROM logs, gpmf_samples(log) s';
+is(sql($node, "SELECT count(*) FROM (($samples) EXCEPT ALL TABLE golden) x"), 0, 'no sample differs from its golden');
+is(sql($node, "SELECT count(*) FROM (TABLE golden EXCEPT ALL ($samples)) x"), 0, 'no sample is missing');
+is(sql($node, "SELECT count(*) FROM ($samples) x"), sql($node, 'SELECT count(*) FROM golden'), 'so many samples');
+
+# Each log as a blob of a stream of its own name.
+for my $name (split /\n/, sql($node, 'SELECT name FROM logs ORDER BY 1'))
+{
+	my $stream = 'logs_' . $name =~ s/\W/_/gr;
+	sql($node, "SELECT create_stream('$stream', 'gpmf'); INSERT INTO ${stream}_raw (payload) SELECT log::bytea FROM logs
+		WHERE name = '$name'");
+	is(sql($node, "SELECT count(*) FROM rejected WHERE stream = '$stream'"), 0, "$name: nothing is rejected");
+	is(sql($node, "SELECT count(*) FROM $stream"), sql($node, "SELECT count(DISTINCT device_id) FROM summaries WHERE name = '$name'"),
+		"$name: a row per device");
+	my %counts = map { split /\|/ } split /\n/, sql($node, "SELECT fourcc, count(*) FROM golden WHERE name = '$name' GROUP BY 1");
+	for my $fourcc (sort keys %counts)
+	{
+		my $table = $stream . '_' . lc $fourcc;
+		is(sql($node, "SELECT count(*) FROM $table"), $counts{$fourcc}, "$name: all samples of $fourcc are rows");
+		next unless $columns{$fourcc};
+		my $rows = "SELECT payload, klv, sample, ARRAY[$columns{$fourcc}]::float8[] FROM $table";
+		my $golden = "SELECT payload, klv, sample, value FROM golden WHERE name = '$name' AND fourcc = '$fourcc'";
+		is(sql($node, "SELECT count(*) FROM (($rows) EXCEPT ALL ($golden)) x"), 0, "$name: and their values are exact");
+	}
+}
+
+# A log that is cut anywhere: what is whole becomes rows, the rest is at most one rejection, the neighbour lands.
+sql($node, "SELECT create_stream('cuts', 'gpmf', fourccs => 'GPS5')");
+sql($node, "INSERT INTO cuts_raw (payload) SELECT substr(log::bytea, 1, n) FROM logs, generate_series(1, length(log::bytea)) n
+	WHERE name = 'hero5'");
+is(sql($node, 'SELECT count(*) FROM cuts'), sql($node, "SELECT count(DISTINCT (_ep_raw_id)) FROM cuts"), 'one device row at most');
+is(sql($node, 'SELECT max(n) FROM (SELECT count(*) AS n FROM rejected GROUP BY raw_id) x'), 1, 'one rejection at most');
+is(sql($node, q{SELECT count(*) FROM cuts_raw r WHERE length(payload) < (SELECT length(log::bytea) FROM logs WHERE name = 'hero5')
+	AND NOT EXISTS (SELECT FROM rejected j WHERE j.raw_id = r.raw_id AND j.stream = 'cuts')}), 0, 'no cut goes unsaid');
+
+done_testing();
