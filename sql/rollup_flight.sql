@@ -45,3 +45,28 @@ END
 $$;
 
 SELECT c.id, o.name, run_case(c, o.how) FROM flight_case c, ordering o ORDER BY c.id, o.name;
+
+-- All cases at once: drones do not mix. Columns may be missing, of other types, and times may be text.
+TRUNCATE event;
+INSERT INTO event SELECT r.* FROM flight_case c, jsonb_array_elements(c.events) e,
+    jsonb_populate_record(NULL::event, e || jsonb_build_object('drone_id', c.id || ':' || (e->>'drone_id'))) r;
+WITH wanted AS (SELECT jsonb_set(f, '{drone_id}', to_jsonb(c.id || ':' || (f->>'drone_id'))) AS f FROM flight_case c, jsonb_array_elements(c.expected) f),
+     got AS (SELECT flight_json(f) AS f FROM pair_flights($$
+         SELECT event_id, drone_id::varchar, type, boot_id::name, upload_id, seq::numeric, device_uptime_ms + 0.5 AS device_uptime_ms,
+                gps_fix::float4, gps_time::text, received_at AT TIME ZONE 'UTC' AS received_at, device_clock
+         FROM event$$, '2020-02-01') f)
+SELECT (SELECT count(*) FROM got) AS flights, (SELECT count(*) FROM (TABLE got EXCEPT ALL TABLE wanted) d) AS differences;
+
+-- What pairing cannot use is counted.
+SELECT pair_flights_rejected('SELECT * FROM event') AS none,
+       pair_flights_rejected($$VALUES (1)$$) AS no_drone,
+       pair_flights_rejected($$SELECT 'a' AS event_id, 'd' AS drone_id, 'takeoff' AS type, 'b' AS boot_id, n AS device_uptime_ms, r AS received_at
+                               FROM (VALUES (-1, '2020-01-01'), (NULL, '2020-01-01'), (5, 'yesterday'), (5, '2020-01-01'), (5, 'infinity')) v(n, r)$$) AS four;
+
+SELECT * FROM pair_flights('SELECT 1', now(), '{"dup_ms": -1}');
+SELECT * FROM pair_flights('SELECT 1', now(), '{"dup_ms": 1.5}');
+SELECT * FROM pair_flights('SELECT 1', now(), '{"clock_floor": 7}');
+SELECT * FROM pair_flights('SELECT 1', now(), '[]');
+SELECT * FROM pair_flights('INSERT INTO event DEFAULT VALUES RETURNING *', now());
+SELECT * FROM pair_flights('', now());
+SELECT * FROM pair_flights('SELECT now() AS gps_fix', now());

@@ -303,19 +303,35 @@ read_row(Reader *reader, const Datum *values, const bool *nulls)
 	}
 }
 
-int64
-ep_flight_visit_drones(const char *query, EpFlightVisitor visit, void *context)
+/* Check the query and give the wrapper; fills reader->types. */
+static char *
+prepare_query(const char *query, Reader *reader)
 {
-	Reader reader = {.visit = visit, .context = context};
 	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
-	Portal portal;
 	char *wrapped;
 
 	if (plan == NULL)
 		elog(ERROR, "could not plan the events query: %s", SPI_result_code_string(SPI_result));
-	wrapped = wrap_query(query, check_query(query, plan)->resultDesc, &reader);
+	wrapped = wrap_query(query, check_query(query, plan)->resultDesc, reader);
 	SPI_freeplan(plan);
-	plan = SPI_prepare(wrapped, 0, NULL);
+	return wrapped;
+}
+
+void
+ep_flight_check_query(const char *query)
+{
+	Reader reader;
+
+	(void) prepare_query(query, &reader);
+}
+
+int64
+ep_flight_visit_drones(const char *query, EpFlightVisitor visit, void *context)
+{
+	Reader reader = {.visit = visit, .context = context};
+	SPIPlanPtr plan = SPI_prepare(prepare_query(query, &reader), 0, NULL);
+	Portal portal;
+
 	if (plan == NULL)
 		elog(ERROR, "could not plan the events query: %s", SPI_result_code_string(SPI_result));
 	reader.memory =

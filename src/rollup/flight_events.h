@@ -26,4 +26,7 @@ typedef void (*EpFlightVisitor)(const char *drone_id, const EpFlightEvent *event
  */
 extern int64 ep_flight_visit_drones(const char *query, EpFlightVisitor visit, void *context);
 
+/* The errors of a query that is not such a SELECT, without running it. The caller has connected to SPI. */
+extern void ep_flight_check_query(const char *query);
+
 #endif /* EP_ROLLUP_FLIGHT_EVENTS_H */

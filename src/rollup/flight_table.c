@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "rollup/flight_events.h"
 #include "rollup/flight_params.h"
 #include "schema/catalog.h"
 #include "schema/role.h"
@@ -102,6 +103,9 @@ make_table(text *name)
 	Datum values[2];
 	bool isnull;
 
+	if (OidIsValid(get_relname_relid(table, schema)))
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" exists already", table),
+						errhint("Choose another name, or drop it first.")));
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(get_namespace_name(schema)));
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(table));
 	SPI_execute_with_args("SELECT event_pipeline._flight_table_make($1, $2)", 2, types, values, NULL, false,
@@ -197,6 +201,8 @@ ep_create_flight_table(PG_FUNCTION_ARGS)
 	else
 		values[3] = ObjectIdGetDatum(relation_named(PG_GETARG_TEXT_PP(2), "telemetry stream"));
 	SPI_connect();
+	if (nulls[1] == ' ')
+		ep_flight_check_query(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	relation = make_table(PG_GETARG_TEXT_PP(0));
 	values[0] = ObjectIdGetDatum(relation);
 	ep_catalog_run(&add, values, nulls);

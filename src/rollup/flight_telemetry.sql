@@ -187,8 +187,8 @@ BEGIN
         m := @extschema@._flight_battery(m, @extschema@._flight_samples(telemetry, 'kbat'), raw_ids, devices, since, last_seen_at);
         m := @extschema@._flight_gps(m, @extschema@._flight_samples(telemetry, 'gpri'), raw_ids, devices, since, last_seen_at);
     END IF;
-    EXECUTE format('SELECT firmware FROM (%s) s ORDER BY at DESC LIMIT 1',
-                   @extschema@._samples_query(@extschema@._flight_samples(telemetry, 'fwvs'), ARRAY['firmware'], 'text'))
+    EXECUTE format('SELECT label FROM (%s) s ORDER BY at DESC LIMIT 1',
+                   @extschema@._samples_query(@extschema@._flight_samples(telemetry, 'fwvs'), ARRAY['label'], 'text'))
     INTO m.firmware USING raw_ids, devices, coalesce(since, earliest) - interval '1 day', last_seen_at + interval '1 day';
     RETURN m;
 END
