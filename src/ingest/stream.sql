@@ -106,7 +106,7 @@ BEGIN
     EXECUTE pg_catalog.format($sql$
         CREATE TABLE %1$I.%2$I (
             raw_id      bigint GENERATED ALWAYS AS IDENTITY,
-            received_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+            received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
             source      text,
             payload     %3$s
         ) PARTITION BY RANGE (received_at);

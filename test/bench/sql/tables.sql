@@ -3,7 +3,7 @@ SET client_min_messages = warning;
 DROP TABLE IF EXISTS floor_raw, floor_typed, hand_raw, hand_typed CASCADE;
 SELECT event_pipeline.drop_stream('events') WHERE to_regclass('events') IS NOT NULL;
 
-CREATE TABLE floor_raw (raw_id bigint GENERATED ALWAYS AS IDENTITY, received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+CREATE TABLE floor_raw (raw_id bigint GENERATED ALWAYS AS IDENTITY, received_at timestamptz NOT NULL DEFAULT now(),
                         source text, payload text) PARTITION BY RANGE (received_at);
 CREATE TABLE floor_typed (event_time timestamptz NOT NULL, event_type text, user_id text, session_id text, device_serial text,
                           device_model text, country text, duration_ms bigint, score double precision, ok boolean,
