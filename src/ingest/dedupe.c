@@ -102,10 +102,9 @@ take(EpIngest *ingest, HTAB *ids)
 	values[0] = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
 	values[1] = PointerGetDatum(
 		construct_array(times, n, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	sql = psprintf(
-		"INSERT INTO %s (event_id, event_time)"
-		" SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
-		id_table_name(ingest));
+	sql = psprintf("INSERT INTO %s (event_id, event_time)"
+				   " SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
+				   id_table_name(ingest));
 	if (SPI_execute_with_args(sql, 2, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not record event ids");
 	for (uint64 i = 0; i < SPI_processed; i++)

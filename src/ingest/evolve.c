@@ -20,6 +20,7 @@ typedef struct NewAttribute
 	const char *identity;
 	EpPath *path; /* the spelling seen first */
 	EpType type;
+	bool wide; /* integers that float8 does not hold exactly are among its values */
 	int64 raw_id;
 	bool adopted; /* a user had made the column beforehand */
 	char name[EP_NAME_MAX + 1];
@@ -55,8 +56,11 @@ gather_wish(Evolution *evolution, EpWish *wish)
 
 	if (attribute != NULL)
 	{
-		EpType joined = ep_type_join(attribute->type, wish->type, wish->untyped);
+		EpType joined = ep_type_join(attribute->type, wish->guess.type, wish->untyped);
 
+		attribute->wide |= wish->guess.wide;
+		if (joined == EP_TYPE_FLOAT8 && attribute->wide)
+			joined = EP_TYPE_NUMERIC;
 		if (joined != EP_TYPE_NONE)
 			attribute->type = joined;
 	}
@@ -65,8 +69,8 @@ gather_wish(Evolution *evolution, EpWish *wish)
 	else if (evolution->work->target->natts + evolution->count >= stream->max_columns)
 		wish->reason = "limit";
 	else
-		evolution->attributes[evolution->count++] =
-			(NewAttribute){wish->identity, wish->path, wish->type, wish->raw_id, false, ""};
+		evolution->attributes[evolution->count++] = (NewAttribute){
+			wish->identity, wish->path, wish->guess.type, wish->guess.wide, wish->raw_id, false, ""};
 }
 
 static void
@@ -82,7 +86,7 @@ gather(Evolution *evolution)
 		wish->identity = ep_path_identity(wish->path, &evolution->ingest->lasting);
 		if (wish->identity == NULL)
 			wish->reason = "limit";
-		else if (wish->type == EP_TYPE_NONE)
+		else if (wish->guess.type == EP_TYPE_NONE)
 			wish->reason = "type";
 		else if (ep_target_attribute(work->target, wish->identity) == NULL)
 			gather_wish(evolution, wish);

@@ -33,21 +33,19 @@ add_wish(EpIngest *ingest, EpTargetWork *work, EpColumn *column, const EpField *
 			work->wishes = repalloc(work->wishes, work->wish_capacity * sizeof(EpWish));
 	}
 	wish = &work->wishes[work->wish_count];
-	*wish = (EpWish){field->path, EP_TYPE_NONE, field->value.untyped, raw_id};
+	*wish = (EpWish){.path = field->path, .untyped = field->value.untyped, .raw_id = raw_id};
 	column->state = EP_COLUMN_WANTED;
 	column->attnum = work->wish_count++;
 }
 
-/* Join the value's type into the wish; what does not join keeps the type it has. */
+/* Join the value's type into the wish; what does not join leaves it as it is. */
 static void
 join_wish(EpWish *wish, const EpField *field)
 {
-	EpType declared = field->path->type;
-	EpType type = declared != EP_TYPE_NONE ? declared : ep_type_of(&field->value);
-	EpType joined = declared != EP_TYPE_NONE ? declared : ep_type_join(wish->type, type, wish->untyped);
-
-	if (joined != EP_TYPE_NONE)
-		wish->type = joined;
+	if (field->path->type != EP_TYPE_NONE)
+		wish->guess.type = field->path->type;
+	else
+		(void) ep_type_guess(&wish->guess, &field->value);
 }
 
 static void

@@ -11,7 +11,7 @@
 typedef struct EpWish
 {
 	EpPath *path;
-	EpType type;          /* joined over the statement; values that do not join are misfits */
+	EpTypeGuess guess;    /* joined over the statement; values that do not join are misfits */
 	bool untyped;         /* cells of text: text holds everything */
 	int64 raw_id;         /* where it was first seen */
 	const char *identity; /* set by evolve: what its spellings share */
