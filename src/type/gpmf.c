@@ -31,15 +31,27 @@ EP_FUNCTION(ep_gpmf_device_names);
 #define SCRATCH_LIMIT ((size_t) 64 << 20)
 #define UNIX_TO_POSTGRES ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
+static int
+sqlstate_of(const EpError *error)
+{
+	const char *s = ep_sqlstate(error->code);
+
+	return MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
+}
+
+void
+ep_gpmf_raise_stream(const EpError *error, const char *fourcc)
+{
+	ereport(ERROR,
+			(errcode(sqlstate_of(error)), errmsg("cannot read stream \"%s\": %s", fourcc, error->message),
+			 errdetail("The fault is at byte %zu.", error->offset)));
+}
+
 void
 ep_gpmf_raise(const EpError *error, int sqlstate)
 {
 	if (sqlstate == 0)
-	{
-		const char *s = ep_sqlstate(error->code);
-
-		sqlstate = MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
-	}
+		sqlstate = sqlstate_of(error);
 	ereport(ERROR, (errcode(sqlstate), errmsg("invalid GPMF log: %s", error->message),
 					errdetail("The fault is at byte %zu.", error->offset)));
 }
@@ -244,6 +256,7 @@ json_log(EpGpmfJson *json, EpGpmfValue *value)
 		/* UTC whatever the session's time zone is: the function is immutable */
 		if (timestamp2tm(log->started_at - UNIX_TO_POSTGRES, NULL, &tm, &fsec, NULL, NULL) == 0)
 		{
+			tm.tm_isdst = 0; /* show the zone */
 			EncodeDateTime(&tm, fsec, true, 0, "UTC", USE_XSD_DATES, buffer);
 			started.bytes = pstrdup(buffer);
 			started.length = strlen(buffer);

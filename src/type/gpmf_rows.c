@@ -240,7 +240,7 @@ put_samples(EpGpmfValue *value, EpGpmfStream *stream, bool named, ReturnSetInfo 
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (code != EP_OK && named)
-			ep_gpmf_raise(&error, 0);
+			ep_gpmf_raise_stream(&error, stream->fourcc);
 		if (code != EP_OK)
 			continue;
 		if (row.layout != sample.layout)

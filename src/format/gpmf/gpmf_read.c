@@ -135,7 +135,8 @@ sample_seconds(const EpGpmfReader *reader, const EpGpmfSample *sample)
 		return own_seconds(sample);
 	if (twin != NULL && twin->payload == block->payload && sample->sample < twin->samples)
 		return stream->twin->times[twin->base + sample->sample];
-	return block->t0 + block->step * (stream->max_klvs > 1 ? sample->klv : sample->sample);
+	return rint((block->t0 + block->step * (stream->max_klvs > 1 ? sample->klv : sample->sample)) * 1e9) /
+		   1e9;
 }
 
 /* t and UTC.  GPS9 says its own; the drone's clock is joined by SYST of the same payload. */

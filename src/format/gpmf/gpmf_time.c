@@ -415,5 +415,6 @@ ep_gpmf_log_time(EpGpmfLog *log, EpError *error)
 		measure_own_clock(log->streams[i], reader);
 	for (uint32_t i = 0; i < log->stream_count; i++)
 		log->duration = fmax(log->duration, log->streams[i]->t_end);
+	log->duration = rint(log->duration * 1e6) / 1e6;
 	return set_utc(log, reader, error);
 }
