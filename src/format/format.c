@@ -7,11 +7,7 @@
 #include <string.h>
 
 static const EpFormat *const formats[] = {
-	&ep_json_format,
-	&ep_csv_format,
-	&ep_protobuf_format,
-	&ep_gpmf_format,
-	NULL,
+	&ep_json_format, &ep_csv_format, &ep_protobuf_format, &ep_gpmf_format, NULL,
 };
 
 const EpFormat *

@@ -75,6 +75,30 @@ static const EpGpmfColumn wrgb[] = {N("white_gain_red", "white balance gain of r
 									N("white_gain_green", "white balance gain of green"),
 									N("white_gain_blue", "white balance gain of blue")};
 static const EpGpmfColumn face6[] = {FACE_ID, FACE_X, FACE_Y, FACE_W, FACE_H};
+#define FACE_UNUSED(n) N("face_unused_" n, "unused field " n " of the face record")
+static const EpGpmfColumn face7[] = {FACE_ID,
+									 FACE_X,
+									 FACE_Y,
+									 FACE_W,
+									 FACE_H,
+									 FACE_UNUSED("1"),
+									 FACE_UNUSED("2"),
+									 FACE_UNUSED("3"),
+									 FACE_UNUSED("4"),
+									 FACE_UNUSED("5"),
+									 FACE_UNUSED("6"),
+									 FACE_UNUSED("7"),
+									 FACE_UNUSED("8"),
+									 FACE_UNUSED("9"),
+									 FACE_UNUSED("10"),
+									 FACE_UNUSED("11"),
+									 FACE_UNUSED("12"),
+									 FACE_UNUSED("13"),
+									 FACE_UNUSED("14"),
+									 FACE_UNUSED("15"),
+									 FACE_UNUSED("16"),
+									 FACE_UNUSED("17"),
+									 FACE_SMILE};
 static const EpGpmfColumn face8[] = {FACE_ID, FACE_X, FACE_Y, FACE_W, FACE_H, FACE_CONFIDENCE, FACE_SMILE};
 static const EpGpmfColumn face10[] = {N("face_version", "version of the face record"),
 									  FACE_CONFIDENCE,
@@ -287,6 +311,7 @@ static const EpGpmfKnown known[] = {
 	{"WBAL", "white balance temperature", NULL, OF(wbal), 0, 0},
 	{"WRGB", "white balance gains", NULL, OF(wrgb), 0, 0},
 	{"FACE", "faces, HERO6", "Lffff", OF(face6), 0, 0},
+	{"FACE", "faces, HERO7", NULL, OF(face7), 0, 0},
 	{"FACE", "faces, HERO8", "Lffffff", OF(face8), 0, 0},
 	{"FACE", "faces, HERO10", "BBSSSSSBB", OF(face10), 0, 0},
 	{"FCNM", "number of faces", NULL, OF(fcnm), 0, 0},
