@@ -68,7 +68,7 @@ SELECT * FROM measured();
 DELETE FROM event WHERE event_id IN ('a7', 'a8');
 DELETE FROM logs_glpi WHERE _ep_raw_id = 4 AND event_time > '2020-01-01 13:00:20' AND event_time < '2020-01-01 13:00:23';
 UPDATE logs_glpi SET latitude = latitude + 1 WHERE _ep_raw_id = 4 AND event_time = '2020-01-01 13:01:00';
-SELECT refresh_flight_table('telemetry_flights') AS written;
+SELECT refresh_flight_table('telemetry_flights') AS changed;
 SELECT * FROM measured() WHERE first_event_id = 'b3';
 SELECT drop_flight_table('telemetry_flights');
 
@@ -133,16 +133,16 @@ VALUES ('2020-05-01', '{"at":"2020-03-20T12:00:00Z","event_id":"late","drone_id"
 SELECT refresh_flight_table('flights', '2020-05-01') < 60 AS few, differences();
 SELECT count(DISTINCT f.drone_id) AS drones_rewritten FROM flights f
 WHERE NOT EXISTS (SELECT FROM before b WHERE b.place = f.ctid AND b.version = f.xmin);
-SELECT refresh_flight_table('flights', '2020-05-01') AS written_without_news;
+SELECT refresh_flight_table('flights', '2020-05-01') AS changed_without_news;
 
 -- A corrected event is news by its quarter hour; for deleted ones everything is computed.
 UPDATE drone_events SET device_uptime_ms = device_uptime_ms + 7777 WHERE drone_id = 'd5' AND type = 'landing';
 INSERT INTO _invalidation (target_id, granule)
 SELECT target_id, date_bin('15 min', event_time, '2000-01-01') FROM drone_events, _target WHERE relation = 'drone_events'::regclass AND drone_id = 'd5';
-SELECT refresh_flight_table('flights', '2020-05-01') > 0 AS written, differences();
+SELECT refresh_flight_table('flights', '2020-05-01') > 0 AS changed, differences();
 DELETE FROM drone_events WHERE drone_id = 'd7';
 INSERT INTO _invalidation (target_id, granule) SELECT target_id, '-infinity' FROM _target WHERE relation = 'drone_events'::regclass;
-SELECT refresh_flight_table('flights', '2020-05-01') > 0 AS written, differences();
+SELECT refresh_flight_table('flights', '2020-05-01') > 0 AS changed, differences();
 SELECT count(*) FROM flights WHERE drone_id = 'd7';
 
 -- What is open depends on as_of alone: without any news it times out, and back.

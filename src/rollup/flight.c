@@ -14,6 +14,7 @@
 #include "rollup/flight_params.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 EP_FUNCTION(ep_pair_flights);
@@ -112,20 +113,28 @@ pair_drone(const char *drone_id, const EpFlightEvent *events, size_t count, EpAr
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* pair_flights(events_query text, as_of timestamptz, params jsonb) returns setof flight */
+/*
+ * pair_flights(events_query text, as_of timestamptz, params jsonb) returns setof flight; a fourth
+ * argument, where the caller declares one, is the search_path of the query.
+ */
 Datum
 ep_pair_flights(PG_FUNCTION_ARGS)
 {
 	Output output = {0};
 	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int settings = NewGUCNestLevel();
 
 	output.as_of = ms_from_timestamptz(PG_GETARG_TIMESTAMPTZ(1));
 	output.params = ep_flight_params_from_jsonb(PG_GETARG_JSONB_P(2));
 	InitMaterializedSRF(fcinfo, 0);
 	output.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	if (PG_NARGS() == 4)
+		(void) set_config_option("search_path", text_to_cstring(PG_GETARG_TEXT_PP(3)), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	output.rejected += ep_flight_visit_drones(query, pair_drone, &output);
 	SPI_finish();
+	AtEOXact_GUC(true, settings);
 	if (output.rejected > 0)
 		ereport(DEBUG1, (errmsg("%lld events were no events of a flight", (long long) output.rejected)));
 	return (Datum) 0;

@@ -38,9 +38,10 @@ CREATE FUNCTION pair_flights_rejected(events_query text) RETURNS bigint
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights_rejected';
 COMMENT ON FUNCTION pair_flights_rejected(text) IS 'how many events of a SELECT pair_flights() cannot use: without event_id, drone_id, type, received_at, device_uptime_ms, or both boot_id and upload_id';
 
-CREATE FUNCTION _pair_flights_keyed(events_query text, as_of timestamptz, params jsonb)
+-- The query is run with this search_path.
+CREATE FUNCTION _pair_flights_keyed(events_query text, as_of timestamptz, params jsonb, path text)
 RETURNS TABLE (
     drone_id text, boot_id text, status text, takeoff_at timestamptz, landing_at timestamptz, last_seen_at timestamptz,
     duration_ms bigint, end_reason text, time_source text, touchdowns int, flags text[], first_event_id text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights';
-COMMENT ON FUNCTION _pair_flights_keyed(text, timestamptz, jsonb) IS 'pair_flights() with the event that names each flight';
+COMMENT ON FUNCTION _pair_flights_keyed(text, timestamptz, jsonb, text) IS 'pair_flights() with the event that names each flight';

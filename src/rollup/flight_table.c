@@ -113,7 +113,7 @@ make_table(text *name)
 	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* As the owner of the flight table: replace what has changed. Gives the number of flights written. */
+/* As the owner of the flight table: write what has changed. Gives the number of flights. */
 static int64
 recompute(Oid relation, Datum *begun, bool *nulls, TimestampTz as_of)
 {
@@ -157,16 +157,16 @@ refresh(Oid relation, TimestampTz as_of)
 	Datum values[] = {ObjectIdGetDatum(relation), TimestampTzGetDatum(as_of)};
 	Datum begun[BEGIN_COLUMNS];
 	bool nulls[BEGIN_COLUMNS];
-	int64 written;
+	int64 changed;
 
 	ep_catalog_run(&begin, values, NULL);
 	for (int i = 0; i < BEGIN_COLUMNS; i++)
 		begun[i] = ep_catalog_datum(0, i + 1, &nulls[i]);
 	if (nulls[0])
 		no_flight_table(relation);
-	written = recompute(relation, begun, nulls, as_of);
+	changed = recompute(relation, begun, nulls, as_of);
 	ep_catalog_run(&end, values, NULL);
-	return written;
+	return changed;
 }
 
 /* create_flight_table(name text, events text, telemetry text, params jsonb) returns regclass */
@@ -216,12 +216,12 @@ Datum
 ep_refresh_flight_table(PG_FUNCTION_ARGS)
 {
 	Oid relation = owned_flight_table(PG_GETARG_TEXT_PP(0));
-	int64 written;
+	int64 changed;
 
 	SPI_connect();
-	written = refresh(relation, PG_GETARG_TIMESTAMPTZ(1));
+	changed = refresh(relation, PG_GETARG_TIMESTAMPTZ(1));
 	SPI_finish();
-	PG_RETURN_INT64(written);
+	PG_RETURN_INT64(changed);
 }
 
 /* drop_flight_table(name text) returns void */

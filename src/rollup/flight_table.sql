@@ -30,7 +30,7 @@ COMMENT ON FUNCTION create_flight_table(text, text, text, jsonb) IS 'make and fi
 
 CREATE FUNCTION refresh_flight_table(name text, as_of timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_refresh_flight_table';
-COMMENT ON FUNCTION refresh_flight_table(text, timestamptz) IS 'bring a flight table up to date with its events, drone by drone where it can; gives the number of flights written';
+COMMENT ON FUNCTION refresh_flight_table(text, timestamptz) IS 'bring a flight table up to date with its events, drone by drone where it can; gives the number of flights that changed';
 
 CREATE FUNCTION drop_flight_table(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_drop_flight_table';
@@ -247,38 +247,47 @@ AS $$
 DECLARE
     query   text := coalesce(events, 'SELECT * FROM ' || events_relation);
     drones  text[] := @extschema@._flight_table_drones(flight_relation, events_relation, as_of, last_as_of, granules);
-    before  tstzmultirange;
-    after   tstzmultirange;
-    written bigint := 0;
+    changed tstzmultirange;
+    flights bigint := 0;
 BEGIN
     IF drones IS NULL OR drones <> '{}' THEN
         IF drones IS NOT NULL THEN
             query := format('%s WHERE drone_id::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.text[])', query, drones);
         END IF;
+        -- Only what differs is written: a late event changes few flights of its drone.
         EXECUTE format($sql$
-            WITH gone AS (DELETE FROM %s WHERE $1 IS NULL OR drone_id = ANY ($1) RETURNING *)
-            SELECT range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $2)) FROM gone
+            WITH fresh AS MATERIALIZED (
+                SELECT * FROM @extschema@._pair_flights_keyed($1, $2, $3, $4)),
+            kept AS MATERIALIZED (
+                SELECT drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason, time_source,
+                       touchdowns, flags, first_event_id
+                FROM %1$s WHERE $5 IS NULL OR drone_id = ANY ($5)),
+            news AS MATERIALIZED (TABLE fresh EXCEPT TABLE kept),
+            stale AS MATERIALIZED (TABLE kept EXCEPT TABLE fresh),
+            deleted AS (
+                DELETE FROM %1$s t USING stale s
+                WHERE t.drone_id = s.drone_id AND t.first_event_id = s.first_event_id
+                  AND NOT EXISTS (SELECT FROM news n WHERE n.drone_id = s.drone_id AND n.first_event_id = s.first_event_id)),
+            inserted AS (
+                INSERT INTO %1$s (drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason,
+                                  time_source, touchdowns, flags, first_event_id)
+                TABLE news
+                ON CONFLICT (drone_id, first_event_id) DO UPDATE
+                SET (boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason, time_source, touchdowns, flags)
+                    = (excluded.boot_id, excluded.status, excluded.takeoff_at, excluded.landing_at, excluded.last_seen_at,
+                       excluded.duration_ms, excluded.end_reason, excluded.time_source, excluded.touchdowns, excluded.flags))
+            SELECT range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $3)), count(DISTINCT (drone_id, first_event_id))
+            FROM (TABLE news UNION ALL TABLE stale) w
             $sql$, flight_relation)
-        INTO before USING drones, params;
-        PERFORM set_config('search_path', path, true);
-        EXECUTE pg_catalog.format($sql$
-            WITH made AS (
-                INSERT INTO %s (drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason,
-                                time_source, touchdowns, flags, first_event_id)
-                SELECT * FROM @extschema@._pair_flights_keyed($1, $2, $3)
-                RETURNING takeoff_at, last_seen_at)
-            SELECT pg_catalog.range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $3)), pg_catalog.count(*) FROM made
-            $sql$, flight_relation)
-        INTO after, written USING query, as_of, params;
-        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        INTO changed, flights USING query, as_of, params, path, drones;
     END IF;
     IF telemetry IS NOT NULL THEN
         PERFORM @extschema@._flight_table_measure(
-            flight_relation, telemetry, params, drones,
-            coalesce(before, '{}') + coalesce(after, '{}')
+            flight_relation, telemetry, params, granules IS NULL,
+            coalesce(changed, '{}')
             + coalesce((SELECT range_agg(tstzrange(g, g + interval '15 min')) FROM unnest(sample_granules) g), '{}'));
     END IF;
-    RETURN written;
+    RETURN flights;
 END
 $$;
-COMMENT ON FUNCTION _flight_table_recompute(regclass, text, regclass, regclass, jsonb, text, timestamptz, timestamptz, timestamptz[], timestamptz[]) IS 'replace the flights of the drones that changed, as the current user';
+COMMENT ON FUNCTION _flight_table_recompute(regclass, text, regclass, regclass, jsonb, text, timestamptz, timestamptz, timestamptz[], timestamptz[]) IS 'write the flights that differ from what the events say now, as the current user';

@@ -223,23 +223,23 @@ END
 $$;
 COMMENT ON FUNCTION _flight_logs(regclass, timestamptz, timestamptz) IS 'the logs of a gpmf stream between two instants';
 
--- Fill the telemetry columns of the flights of these drones (NULL: all), and of the flights that share a log with what
--- changed. A log belongs to the drone that its device names, else to the one that its raw row's source names, else
+-- Fill the telemetry columns of the flights in the times that changed and of those that share a log with them, or of
+-- all. A log belongs to the drone that its device names, else to the one that its raw row's source names, else
 -- to the only drone that flew while it was recorded.
 CREATE FUNCTION _flight_table_measure(
-    flight_relation regclass, telemetry regclass, params jsonb, drones text[], changed tstzmultirange) RETURNS void
+    flight_relation regclass, telemetry regclass, params jsonb, everything boolean, changed tstzmultirange) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     margin constant interval := '2 days';
     bounds tstzrange;
 BEGIN
-    IF drones IS NOT NULL AND isempty(changed) THEN
+    IF NOT everything AND isempty(changed) THEN
         RETURN;
     END IF;
     EXECUTE format('SELECT range_merge(range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $1))) FROM %s', flight_relation)
     INTO bounds USING params;
-    IF drones IS NOT NULL THEN
+    IF NOT everything THEN
         bounds := bounds * tstzrange(lower(changed) - margin, upper(changed) + margin);
     END IF;
     IF bounds IS NULL OR isempty(bounds) THEN
@@ -258,8 +258,8 @@ BEGIN
         meeting AS MATERIALIZED (
             SELECT f.*, l.raw_id, l.device, l.source, l.span && $6 AS is_touched FROM flight f JOIN log l ON f.span && l.span),
         affected AS (
-            SELECT drone_id, first_event_id FROM meeting WHERE $5 IS NULL OR is_touched
-            UNION SELECT drone_id, first_event_id FROM flight WHERE drone_id = ANY ($5)),
+            SELECT drone_id, first_event_id FROM meeting WHERE is_touched
+            UNION SELECT drone_id, first_event_id FROM flight WHERE $5 OR span && $6),
         owner AS (
             SELECT l.raw_id, l.device,
                    CASE WHEN l.device IN (SELECT drone_id FROM drone) THEN 'device'
@@ -290,7 +290,7 @@ BEGIN
         FROM (SELECT * FROM measured OFFSET 0) x
         WHERE t.drone_id = x.drone_id AND t.first_event_id = x.first_event_id AND (x.how IS NOT NULL OR t.telemetry_match IS NOT NULL)
         $sql$, flight_relation)
-    USING telemetry, lower(bounds) - margin, upper(bounds) + margin, params, drones, changed;
+    USING telemetry, lower(bounds) - margin, upper(bounds) + margin, params, everything, changed;
 END
 $$;
-COMMENT ON FUNCTION _flight_table_measure(regclass, regclass, jsonb, text[], tstzmultirange) IS 'fill the telemetry columns of a flight table, as the current user';
+COMMENT ON FUNCTION _flight_table_measure(regclass, regclass, jsonb, boolean, tstzmultirange) IS 'fill the telemetry columns of a flight table, as the current user';

@@ -106,6 +106,12 @@ sql($node, "SELECT refresh_flight_table('flights')");
 is(sql($node, "SELECT telemetry_match, takeoff_lat IS NULL, max_height_m IS NULL, max_speed_mps > 1, distance_m > 5, coverage FROM flights WHERE drone_id = 'K2'"),
 	'source|t|t|t|t|1', 'a flight without takeoff is measured from the first sample in the air');
 
+# Incrementally kept and computed from scratch are the same, telemetry and all.
+event('up3', 'K3', 'takeoff', $epoch + 2);
+sql($node, "SELECT refresh_flight_table('flights', '2030-01-01')");
+sql($node, "SELECT create_flight_table('scratch', 'drone_events', 'camera_logs'); SELECT refresh_flight_table('scratch', '2030-01-01')");
+is(sql($node, '(TABLE flights EXCEPT TABLE scratch) UNION ALL (TABLE scratch EXCEPT TABLE flights)'), '', 'as from scratch');
+
 is(sql($node, "SELECT count(*) FROM (SELECT a.attname FROM pg_attribute a WHERE attrelid = 'flights'::regclass AND attnum > 0
 	AND col_description(attrelid, attnum) IS NULL) c"), 0, 'every column says what it is');
 
