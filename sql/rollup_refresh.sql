@@ -111,7 +111,7 @@ DECLARE
     at timestamptz;
 BEGIN
     PERFORM setseed(0.5);
-    FOR round IN 1..12 LOOP
+    FOR round IN 1..8 LOOP
         FOR i IN 1..4 LOOP
             at := timestamptz '2026-03-20' + random() * interval '15 days';
             IF random() < 0.7 THEN
@@ -161,7 +161,10 @@ COMMIT;
 -- verify tells what is wrong.
 UPDATE rollup_test.prague SET n = n + 1 WHERE bucket = '2026-10-25';
 DELETE FROM rollup_test.prague WHERE bucket = '2026-10-24';
+SELECT _partition_ensure('rollup_test.app_events', '{2020-02-02}');
+INSERT INTO rollup_test.app_events (event_time) VALUES ('2020-02-02 10:00'); -- and nobody was told
 SELECT * FROM verify_rollup('rollup_test.prague') ORDER BY bucket, difference;
+DELETE FROM rollup_test.app_events WHERE event_time < '2021-01-01';
 
 -- Another query with the same columns recomputes every bucket; other columns are another rollup.
 SELECT alter_rollup('rollup_test.prague', 'SELECT 2 * count(*) AS n, $2 - $1 AS length, true AS whole
@@ -198,6 +201,8 @@ SELECT rollup_test.try(replace(query, 'BOUNDS', 'event_time >= $1 AND event_time
     ('SELECT count(*) AS n, rollup_test.unsure() FROM rollup_test.app_events WHERE BOUNDS'),
     ('SELECT count(*) AS n FROM rollup_test.app_events WHERE BOUNDS AND event_time < now()'),
     ('SELECT count(*) AS n FROM rollup_test.app_events WHERE BOUNDS AND event_time < CURRENT_DATE'),
+    ('SELECT count(*) AS n FROM rollup_test.app_events WHERE BOUNDS AND event_time < ''now'''),
+    ('SELECT count(*) AS n FROM rollup_test.app_events WHERE BOUNDS AND event_time < timestamptz '' Today '''),
     ('SELECT max(age(event_time)) AS n FROM rollup_test.app_events WHERE BOUNDS'),
     ('SELECT max(r) AS n FROM rollup_test.hidden WHERE BOUNDS'),
     ('SELECT count(*) AS n FROM rollup_test.app_events e WHERE BOUNDS AND EXISTS (SELECT FROM generate_series(1, 2) g WHERE g > random())'),

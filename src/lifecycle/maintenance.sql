@@ -104,17 +104,19 @@ $$;
 COMMENT ON FUNCTION _maintenance_lock(regclass, regclass) IS 'lock a table and a partition of it for the drop, without ever queueing for the locks';
 
 -- What still needs the rows of a partition; NULL when nothing does.
-CREATE FUNCTION _maintenance_holds(stream_id int, target_id int, part regclass, lower_bound timestamptz, upper_bound timestamptz)
-RETURNS text
+CREATE FUNCTION _maintenance_holds(stream_id int, target_id int, part regclass, lower_bound timestamptz, upper_bound timestamptz,
+                                    owner oid) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     holder text;
+    ids    int8range;
 BEGIN
     IF target_id IS NULL THEN
-        EXECUTE format($q$ SELECT 'unresolved rejections' FROM %s p JOIN @extschema@._rejection j
-                           ON j.stream_id = $1 AND j.raw_id = p.raw_id AND j.stage <> 'duplicate' LIMIT 1 $q$, part)
-        INTO holder USING stream_id;
+        ids := @extschema@._rollup_run_as(owner, '', 'UTC', format('SELECT int8range(min(raw_id), max(raw_id), ''[]'') FROM %s', part),
+                                          NULL, NULL)::int8range;
+        SELECT 'unresolved rejections' INTO holder FROM @extschema@._rejection j
+        WHERE j.stream_id = $1 AND j.raw_id BETWEEN lower(ids) AND upper(ids) - 1 AND j.stage <> 'duplicate' LIMIT 1;
     ELSE
         PERFORM @extschema@._rollup_pull(r.rollup_id) FROM @extschema@._rollup r WHERE r.target_id = $2;
         SELECT 'dirty buckets of rollup ' || r.relation INTO holder
@@ -127,7 +129,7 @@ BEGIN
     RETURN holder;
 END
 $$;
-COMMENT ON FUNCTION _maintenance_holds(int, int, regclass, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid) IS
     'what keeps a partition from being dropped by retention: unresolved rejections, or dirty buckets';
 
 -- Drop the oldest partition that is past its time, if any. A step each, so that locks are short.
@@ -143,7 +145,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    holder := @extschema@._maintenance_holds(stream_id, target_id, old.part, old.lower_bound, old.upper_bound);
+    holder := @extschema@._maintenance_holds(stream_id, target_id, old.part, old.lower_bound, old.upper_bound, owner);
     IF holder IS NOT NULL THEN
         RAISE EXCEPTION 'partition % is kept: %', old.part, holder USING ERRCODE = 'object_in_use';
     ELSIF NOT @extschema@._maintenance_lock(relation, old.part) THEN
@@ -188,14 +190,13 @@ $$;
 COMMENT ON FUNCTION _maintenance_fold_counters() IS 'sum the counters older than an hour by stream and minute';
 
 -- Event ids need to be known only as long as their events are kept.
-CREATE FUNCTION _maintenance_forget_ids(id_table regclass, keep interval) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION _maintenance_id_tables() RETURNS TABLE (name text, owner oid, keep interval)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    EXECUTE format('DELETE FROM %s WHERE event_time < $1 AND taken_at < $1', id_table) USING now() - keep;
-END
+    SELECT s.id_table::text, c.relowner, s.retention
+    FROM @extschema@._stream s JOIN pg_class c ON c.oid = s.id_table WHERE s.retention IS NOT NULL
 $$;
-COMMENT ON FUNCTION _maintenance_forget_ids(regclass, interval) IS 'delete the ids of events that retention has dropped';
+COMMENT ON FUNCTION _maintenance_id_tables() IS 'the tables of event ids from which retention deletes, and how long they keep ids';
 
 -- pg_cron keeps the outcome of every run for ever.
 CREATE FUNCTION _maintenance_trim_cron() RETURNS void
@@ -249,9 +250,10 @@ BEGIN
         END LOOP;
         COMMIT;
     END LOOP;
-    FOR t IN SELECT s.id_table, s.retention FROM @extschema@._stream s WHERE s.id_table IS NOT NULL AND s.retention IS NOT NULL LOOP
-        PERFORM @extschema@._maintenance_step('forget ids', t.id_table::pg_catalog.text, pg_catalog.format(
-            'SELECT @extschema@._maintenance_forget_ids(%s, %L)', t.id_table::pg_catalog.oid, t.retention));
+    FOR t IN SELECT * FROM @extschema@._maintenance_id_tables() LOOP
+        PERFORM @extschema@._maintenance_step('forget ids', t.name, pg_catalog.format(
+            'SELECT @extschema@._rollup_run_as(%s, '''', ''UTC'', %L, NULL, NULL)', t.owner, pg_catalog.format(
+            'DELETE FROM %s WHERE event_time < %L AND taken_at < %2$L', t.name, pg_catalog.now() OPERATOR(pg_catalog.-) t.keep)));
         COMMIT;
     END LOOP;
     PERFORM @extschema@._maintenance_step('trim', 'invalidations', 'SELECT @extschema@._invalidation_trim()');
@@ -266,7 +268,7 @@ COMMENT ON PROCEDURE run_maintenance() IS
     'partitions ahead, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
 
 REVOKE ALL ON FUNCTION _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables(),
-    _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz),
+    _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid),
     _maintenance_retain(regclass, oid, int, int, interval), _maintenance_tell_partman(regclass, interval),
-    _maintenance_fold_counters(), _maintenance_forget_ids(regclass, interval), _maintenance_trim_cron() FROM PUBLIC;
+    _maintenance_fold_counters(), _maintenance_id_tables(), _maintenance_trim_cron() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE run_maintenance() FROM PUBLIC;

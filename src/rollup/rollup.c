@@ -21,6 +21,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/analyze.h"
+#include "parser/parse_coerce.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -112,10 +113,39 @@ check_function(Oid function, void *context)
 	return false;
 }
 
-/* context: a bool[2], whether $1 and $2 were seen. */
+/* What check_node() looks at and finds. */
+typedef struct CheckContext
+{
+	const char *text; /* of the query */
+	bool seen[2];     /* $1 and $2 occur */
+} CheckContext;
+
+/*
+ * 'now' as a timestamp is a constant by now, but another one next time.  (A constant of a view has
+ * its place in another text, and stays what it was when the view was made.)
+ */
+static void
+check_constant(const Const *constant, const char *text)
+{
+	static const char *const words[] = {"now", "today", "yesterday", "tomorrow"};
+	const char *at;
+
+	if (TypeCategory(constant->consttype) != TYPCATEGORY_DATETIME || constant->location < 0 ||
+		(size_t) constant->location >= strlen(text))
+		return;
+	at = text + constant->location;
+	at += strspn(at, "eE'$ \t\n");
+	for (size_t i = 0; i < lengthof(words); i++)
+		if (pg_strncasecmp(at, words[i], strlen(words[i])) == 0)
+			refuse("the clock or the session: a literal of the time ", words[i]);
+}
+
+/* context: a CheckContext. */
 static bool
 check_node(Node *node, void *context)
 {
+	CheckContext *check = (CheckContext *) context;
+
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, check_function, context);
@@ -124,7 +154,9 @@ check_node(Node *node, void *context)
 	if (IsA(node, NextValueExpr))
 		refuse("a sequence", "");
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN && ((Param *) node)->paramid <= 2)
-		((bool *) context)[((Param *) node)->paramid - 1] = true;
+		check->seen[((Param *) node)->paramid - 1] = true;
+	if (IsA(node, Const))
+		check_constant((Const *) node, check->text);
 	if (IsA(node, RangeTblEntry))
 	{
 		if (((RangeTblEntry *) node)->tablesample != NULL)
@@ -174,7 +206,7 @@ static Query *
 analyze_query(const char *text)
 {
 	static const Oid bounds[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
-	bool seen[2] = {false, false};
+	CheckContext check = {text, {false, false}};
 	List *statements = pg_parse_query(text);
 	List *queries;
 	Query *query;
@@ -186,8 +218,8 @@ analyze_query(const char *text)
 	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
 	if (query == NULL || query->commandType != CMD_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be a SELECT")));
-	(void) check_node((Node *) query, seen);
-	if (!seen[0] || !seen[1])
+	(void) check_node((Node *) query, &check);
+	if (!check.seen[0] || !check.seen[1])
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("the query of a rollup must use $1 and $2"),

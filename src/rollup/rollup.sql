@@ -115,9 +115,9 @@ RETURN CASE WHEN @extschema@._bucket_date(bucket) THEN ((start AT TIME ZONE time
             ELSE start + bucket END;
 COMMENT ON FUNCTION _bucket_end(timestamptz, interval, text) IS 'the instant at which a bucket that begins at start ends, and the next begins';
 
--- Events changed in these quarter hours: every bucket whose query may have read them is dirty.
-CREATE FUNCTION _rollup_mark(rollup_id int, granules timestamptz[]) RETURNS void
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+-- Every bucket whose query may read events of these quarter hours.
+CREATE FUNCTION _rollup_buckets(rollup_id int, granules timestamptz[]) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE touched (start, until, bucket, time_zone) AS (
         SELECT DISTINCT @extschema@._bucket_start(g - r.lookaround, r.bucket, r.time_zone),
@@ -126,8 +126,15 @@ AS $$
         UNION
         SELECT n, until, bucket, time_zone
         FROM touched, LATERAL (SELECT @extschema@._bucket_end(start, bucket, time_zone)) next (n) WHERE n < until)
+    SELECT DISTINCT start FROM touched
+$$;
+COMMENT ON FUNCTION _rollup_buckets(int, timestamptz[]) IS 'the buckets that read events of these quarter hours';
+
+CREATE FUNCTION _rollup_mark(rollup_id int, granules timestamptz[]) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
     INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
-    SELECT DISTINCT $1, start, now() FROM touched
+    SELECT $1, start, now() FROM @extschema@._rollup_buckets($1, $2) start
     ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey
     DO UPDATE SET dirty_since = coalesce(b.dirty_since, excluded.dirty_since), retry_at = NULL
 $$;

@@ -40,15 +40,15 @@ END
 $$;
 COMMENT ON FUNCTION _rollup_replace(_rollup, timestamptz) IS 'compute one bucket anew and put it in the place of what is stored';
 
--- The buckets of all events that are there now, read as the owner.
-CREATE FUNCTION _rollup_list(r _rollup) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+-- The quarter hours of all events that are there now, read as the owner.
+CREATE FUNCTION _rollup_granules(r _rollup) RETURNS timestamptz[]
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
 AS $$
-    SELECT @extschema@._rollup_mark(r.rollup_id, @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format(
+    SELECT @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format(
         'SELECT coalesce(array_agg(DISTINCT pg_catalog.date_bin(''15 minutes'', event_time, ''2000-01-03 00:00+00'')), ''{}'') FROM %s',
-        r.source), NULL, NULL)::timestamptz[])
+        r.source), NULL, NULL)::timestamptz[]
 $$;
-COMMENT ON FUNCTION _rollup_list(_rollup) IS 'mark every bucket that has events as dirty';
+COMMENT ON FUNCTION _rollup_granules(_rollup) IS 'the quarter hours in which the source of a rollup has events';
 
 -- patient: for run_maintenance(); does not wait for another refresh and leaves failed buckets alone for a while.
 CREATE FUNCTION _rollup_refresh(id int, from_ timestamptz, to_ timestamptz, most int, patient boolean) RETURNS int
@@ -68,7 +68,7 @@ BEGIN
     PERFORM @extschema@._rollup_pull(id);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     IF NOT r.populated THEN
-        PERFORM @extschema@._rollup_list(r);
+        PERFORM @extschema@._rollup_mark(id, @extschema@._rollup_granules(r));
         UPDATE @extschema@._rollup o SET populated = true WHERE o.rollup_id = id;
     END IF;
     -- From here on later snapshots: they see every event whose invalidation was read above.
@@ -145,14 +145,19 @@ BEGIN
         WHERE b.rollup_id = id AND b.dirty_since IS NULL AND b.version = r.version
           AND b.bucket - r.lookaround >= r.frozen_until
         ORDER BY random() LIMIT sample)
+        || CASE WHEN sample IS NULL AND r.populated THEN ARRAY(     -- events in buckets that nobody has heard of
+        SELECT u FROM @extschema@._rollup_buckets(id, @extschema@._rollup_granules(r)) u
+        WHERE u - r.lookaround >= r.frozen_until
+          AND NOT EXISTS (SELECT FROM @extschema@._rollup_bucket b WHERE b.rollup_id = id AND b.bucket = u)) END
     LOOP
         found := @extschema@._rollup_compare(r, start);
         CONTINUE WHEN found IS NULL;
         -- Events may have come since: then the bucket is dirty, not wrong.
         PERFORM @extschema@._rollup_pull(id);
         RETURN QUERY SELECT start, d.difference, d.content
-        FROM jsonb_to_recordset(found) d (difference text, content text), @extschema@._rollup_bucket b
-        WHERE b.rollup_id = id AND b.bucket = start AND b.dirty_since IS NULL;
+        FROM jsonb_to_recordset(found) d (difference text, content text)
+        WHERE NOT EXISTS (SELECT FROM @extschema@._rollup_bucket b
+                          WHERE b.rollup_id = id AND b.bucket = start AND b.dirty_since IS NOT NULL);
     END LOOP;
 END
 $$;
@@ -166,7 +171,7 @@ BEGIN ATOMIC
     FROM @extschema@._rollup_verify(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2) v;
 END;
 COMMENT ON FUNCTION verify_rollup(text, int) IS
-    'recompute so many clean buckets, chosen at random (all when NULL), and list the rows that are missing from the table or unexpected in it; no rows means right';
+    'recompute so many clean buckets, chosen at random (when NULL all, and those of events that were never noted), and list the rows that are missing from the table or unexpected in it; no rows means right';
 
 CREATE VIEW rollup_status WITH (security_invoker = true) AS
 SELECT r.relation AS rollup, r.source, r.bucket, r.time_zone, b.buckets, b.dirty,
