@@ -71,7 +71,8 @@ as_server()
 }
 
 # server_folder NAME: set $folder to an empty directory that the server's user may use: build/NAME, or one under
-# /var/tmp when it cannot be reached (a clone under /root) or a socket's path there would be too long.
+# /var/tmp when it cannot be reached (a clone under /root), a socket's path there would be too long, or it has blanks
+# or quotes.
 server_folder()
 {
 	folder=$top/build/$1
@@ -79,7 +80,7 @@ server_folder()
 	mkdir -p "$folder"
 	chmod 700 "$folder"
 	if is_root; then chown postgres: "$folder"; fi
-	if [ ${#folder} -gt 80 ] || ! as_server test -w "$folder"
+	if [ ${#folder} -gt 80 ] || [[ $folder == *[[:space:]\'\"]* ]] || ! as_server test -w "$folder"
 	then
 		rmdir "$folder"
 		folder=$(mktemp -d -p /var/tmp)
@@ -103,11 +104,12 @@ cluster_create()
 	od -An -N12 -tx1 /dev/urandom | tr -d ' \n' | as_server tee "$folder/password" >/dev/null
 }
 
-# preload_cron DATABASE: the settings that pg_cron needs, one a line without blanks; nothing where it is not installed.
+# preload_cron FOLDER DATABASE: the settings that pg_cron needs to run its jobs in DATABASE, over the socket in FOLDER;
+# one a line without blanks; nothing where pg_cron is not installed.
 preload_cron()
 {
 	if [ -e "$("$pg_config" --pkglibdir)/pg_cron.so" ]
-	then printf '%s\n' "shared_preload_libraries='pg_cron'" "cron.database_name='$1'"
+	then printf '%s\n' "shared_preload_libraries='pg_cron'" "cron.host='$1'" "cron.database_name='$2'"
 	fi
 }
 

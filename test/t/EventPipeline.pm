@@ -50,7 +50,7 @@ sub between_good_ones
 	my ($rows, $rejections) = split /\|/, sql($node, $count);
 	sql($node, "INSERT INTO ${stream}_raw (payload) VALUES ($good), ($payload), ($good)");
 	my ($rows_after, $rejections_after) = split /\|/, sql($node, $count);
-	my $reason = sql($node, "SELECT sqlstate || ' ' || message || coalesce(' ' || detail, '') FROM rejected
+	my $reason = sql($node, "SELECT concat_ws(' ', sqlstate, message, path, detail) FROM rejected
 		WHERE stream = '$stream' ORDER BY raw_id DESC, seq DESC LIMIT 1");
 	return ($rows_after - $rows, $rejections_after - $rejections, $reason);
 }

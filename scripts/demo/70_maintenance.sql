@@ -1,0 +1,15 @@
+\echo
+\echo '== 7. Maintenance, every minute by pg_cron'
+\echo
+\set ECHO queries
+CREATE EXTENSION pg_cron;
+SELECT schedule();
+CALL event_pipeline.run_maintenance();
+SELECT rollup, buckets, dirty, last_error FROM rollup_status;
+\set ECHO none
+\echo
+\echo '== What was done'
+\echo
+\set ECHO queries
+SELECT stream, format, raw_rows, bytes, events, typed, rejected, duplicates, rescued FROM stream_stats ORDER BY stream;
+\set ECHO none
