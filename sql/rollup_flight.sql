@@ -63,6 +63,9 @@ SELECT pair_flights_rejected('SELECT * FROM event') AS none,
        pair_flights_rejected($$SELECT 'a' AS event_id, 'd' AS drone_id, 'takeoff' AS type, 'b' AS boot_id, n AS device_uptime_ms, r AS received_at
                                FROM (VALUES (-1, '2020-01-01'), (NULL, '2020-01-01'), (5, 'yesterday'), (5, '2020-01-01'), (5, 'infinity')) v(n, r)$$) AS four;
 
+SELECT pair_flights_rejected($$SELECT repeat('a', 1001) AS event_id, 'd' AS drone_id, 'takeoff' AS type, 'b' AS boot_id, 1 AS device_uptime_ms, now() AS received_at
+                               UNION ALL SELECT 'a', repeat('d', 100000), 'takeoff', 'b', 1, now()$$) AS ids_too_long;
+
 SELECT * FROM pair_flights('SELECT 1', now(), '{"dup_ms": -1}');
 SELECT * FROM pair_flights('SELECT 1', now(), '{"dup_ms": 1.5}');
 SELECT * FROM pair_flights('SELECT 1', now(), '{"clock_floor": 7}');

@@ -180,7 +180,9 @@ SELECT create_flight_table('theirs', $$SELECT current_user::text AS drone_id, 1 
 RESET ROLE;
 SELECT refresh_flight_table('theirs');
 SELECT drone_id FROM theirs;
-SELECT drop_flight_table('theirs'), drop_flight_table('flights');
+SELECT drop_flight_table('theirs');
+DROP TABLE flights;
+SELECT _flight_table_sweep() AS forgotten;
 SELECT count(*) FILTER (WHERE tracked) AS tracked, (SELECT count(*) FROM _invalidation_reader) AS readers FROM _target;
 SELECT drop_stream('drone_events');
 REVOKE CREATE ON SCHEMA public FROM flight_user;

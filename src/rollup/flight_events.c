@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
@@ -27,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #define FETCH_ROWS 2000
+#define ID_BYTES_MAX 1000 /* longer ids are no ids: a key of two of them must fit into an index */
 #define EPOCH_MS ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000))
 
 typedef enum ColumnKind
@@ -269,12 +271,18 @@ add_event(Reader *reader)
 	return &reader->events[reader->count++];
 }
 
+static bool
+is_id(Datum datum)
+{
+	return toast_raw_datum_size(datum) - VARHDRSZ <= ID_BYTES_MAX;
+}
+
 static void
 read_row(Reader *reader, const Datum *values, const bool *nulls)
 {
 	EpFlightEvent *event;
 
-	if (nulls[0])
+	if (nulls[0] || !is_id(values[0]))
 	{
 		reader->without_drone++;
 		return;
@@ -299,7 +307,7 @@ read_row(Reader *reader, const Datum *values, const bool *nulls)
 		}
 		if (reader->count > 1)
 			previous = *(const char **) (field - sizeof *event);
-		*(const char **) field = nulls[c] ? NULL : text_of(reader, values[c], previous);
+		*(const char **) field = nulls[c] || !is_id(values[c]) ? NULL : text_of(reader, values[c], previous);
 	}
 }
 

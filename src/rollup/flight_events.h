@@ -22,7 +22,7 @@ typedef void (*EpFlightVisitor)(const char *drone_id, const EpFlightEvent *event
  * The query must be one SELECT that changes nothing.  Its columns are found by name: event_id, drone_id, type, boot_id,
  * upload_id (any type, taken as text), device_uptime_ms, gps_week, gps_tow_ms, gps_fix, seq (numbers; fractions
  * are cut off), device_clock, gps_time, received_at (timestamptz, timestamp in UTC, or ISO 8601 text).  A column that is not
- * there is NULL; so is a text that is no timestamp and a time outside the years 1 to 9999.
+ * there is NULL; so are an id of more than 1000 bytes, a text that is no timestamp and a time outside the years 1 to 9999.
  */
 extern int64 ep_flight_visit_drones(const char *query, EpFlightVisitor visit, void *context);
 

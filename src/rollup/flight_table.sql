@@ -135,6 +135,15 @@ $$;
 COMMENT ON FUNCTION _flight_table_forget(regclass) IS 'forget a flight table; false if it was none';
 REVOKE ALL ON FUNCTION _flight_table_forget(regclass) FROM PUBLIC;
 
+CREATE FUNCTION _flight_table_sweep() RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(@extschema@._flight_table_forget(f.relation))
+    FROM @extschema@._flight_table f WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = f.relation)
+$$;
+COMMENT ON FUNCTION _flight_table_sweep() IS 'forget flight tables that somebody dropped by DROP TABLE; gives how many';
+REVOKE ALL ON FUNCTION _flight_table_sweep() FROM PUBLIC;
+
 -- ---- as the owner of the flight table ----
 
 CREATE FUNCTION _flight_table_make(schema_name name, table_name name) RETURNS regclass
