@@ -72,7 +72,7 @@ refuse(EpError *error, EpCode code, const EpStream *stream, const char *message,
 {
 	EpCode result = ep_fail(error, code, 0, message);
 
-	error->path = stream->event_time;
+	error->path = stream->event_time_path;
 	error->expected = expected;
 	return result;
 }

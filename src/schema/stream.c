@@ -161,6 +161,7 @@ load_stream_row(EpStream *stream)
 				 errhint("The formats are: %s.", ep_format_names())));
 	stream->message_type = copy_text(stream, 0, 4);
 	stream->event_time = option_identity(stream, 0, 5);
+	stream->event_time_path = copy_text(stream, 0, 5);
 	stream->event_id = option_identity(stream, 0, 6);
 	stream->route_by = option_identity(stream, 0, 7);
 	stream->id_table = DatumGetObjectId(ep_catalog_datum(0, 8, &isnull));

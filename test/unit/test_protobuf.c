@@ -454,6 +454,51 @@ all_events_decode(void)
 	free(file.bytes);
 }
 
+/* How many events a payload gives when its framing is looked at; -1 when one is refused. */
+static int
+events_looked_at(const EpProtoMessage *message, const uint8_t *bytes, size_t length)
+{
+	static const char *const none[] = {NULL};
+	Bench b;
+	EpCode code;
+	int count = 0;
+
+	bench_open(&b, message, none, bytes, length);
+	while ((code = bench_next(&b)) == EP_OK)
+		count++;
+	bench_close(&b);
+	return code == EP_DONE ? count : -1;
+}
+
+static void
+framing_is_seen(void)
+{
+	const EpProtoMessage *event = message_of(events, "gopro.events.v1.Event");
+	File file = file_read("events.binpb");
+	size_t at = 0;
+	int plain = 0, framed = 0;
+
+	CHECK(events_looked_at(event, file.bytes, file.length) == 1000);
+	while (at < file.length) /* each of the messages by itself, without and with its length */
+	{
+		size_t start = at, length = 0;
+
+		for (int shift = 0;; shift += 7)
+		{
+			length |= (size_t) (file.bytes[at] & 0x7f) << shift;
+			if (file.bytes[at++] < 0x80)
+				break;
+		}
+		plain += events_looked_at(event, file.bytes + at, length) == 1;
+		framed += events_looked_at(event, file.bytes + start, at + length - start) == 1;
+		at += length;
+	}
+	CHECK(plain == 1000);
+	CHECK(framed == 1000);
+	CHECK(events_looked_at(event, file.bytes, file.length - 1) == -1);
+	free(file.bytes);
+}
+
 static const char *
 get(const char *hex, const char *path)
 {
@@ -517,6 +562,7 @@ main(void)
 	RUN(wrong_messages_are_refused);
 	RUN(bad_frames_are_refused_alone);
 	RUN(all_events_decode);
+	RUN(framing_is_seen);
 	RUN(one_path_is_read_alone);
 	ep_arena_free(&arena);
 	ep_arena_free(&lasting);

@@ -8,9 +8,10 @@
  * in as.i, nanos in count), and what becomes ProtoJSON (records in text, count of them).
  *
  * Framing: none, the payload is one message; delimited, each message has its length as a varint
- * before it, and a bad one is refused alone.  Server-free; raises nothing; bounded by the payload
+ * before it, and a bad one is refused alone; auto, each payload is looked at (protobuf_framing.h).  Server-free; raises nothing; bounded by the payload
  * and the arenas.
  */
+#include "format/protobuf/protobuf_framing.h"
 #include "format/protobuf/protobuf_plan.h"
 
 #include <string.h>
@@ -25,7 +26,8 @@ typedef struct ProtoDecoder
 	uint64_t known;               /* records recognised in it */
 	uint32_t ticks;
 	uint32_t capacity; /* fields that the largest event so far had */
-	bool delimited;
+	bool look;         /* framing is auto */
+	bool delimited;    /* the payload at hand has lengths */
 	bool over;
 	bool raw;      /* some value of the event is raw */
 	bool needs;    /* some node has required fields */
@@ -573,18 +575,19 @@ protobuf_begin(EpDecoder *decoder)
 {
 	ProtoDecoder *d = ep_arena_zalloc(decoder->lasting, sizeof *d);
 	const EpProtoMessage *message = decoder->schema;
-	const char *framing = ep_decoder_option(decoder, "framing", "none");
+	const char *framing = ep_decoder_option(decoder, "framing", "auto");
 
 	if (d == NULL)
 		return ep_fail(&decoder->error, EP_E_MEMORY, 0,
 					   "protobuf decoder needs more memory than it may have");
 	d->decoder = decoder;
 	decoder->state = d;
+	d->look = strcmp(framing, "auto") == 0;
 	d->delimited = strcmp(framing, "delimited") == 0;
-	if (!d->delimited && strcmp(framing, "none") != 0)
+	if (!d->look && !d->delimited && strcmp(framing, "none") != 0)
 	{
 		ep_fail(&decoder->error, EP_E_UNSUPPORTED, 0, "framing of a protobuf stream is unknown");
-		decoder->error.expected = "none, delimited";
+		decoder->error.expected = "auto, none, delimited";
 		return EP_E_UNSUPPORTED;
 	}
 	d->root = ep_protobuf_node(decoder, message, &decoder->paths->root, NULL);
@@ -601,6 +604,8 @@ protobuf_open(EpDecoder *decoder, const char *bytes, size_t length)
 
 	d->left = ep_cursor(length == 0 ? "" : bytes, length);
 	d->over = false;
+	if (d->look)
+		d->delimited = ep_protobuf_is_delimited(d->root->open.message, d->left);
 	return EP_OK;
 }
 
