@@ -312,8 +312,10 @@ put_message(ProtoDecoder *d, EpProtoNode *node, EpProtoStep *step, EpCursor curs
 static EpCode
 put_record_of(ProtoDecoder *d, EpProtoNode *node, EpProtoStep *step, const EpWireRecord *record, int depth)
 {
-	EpCursor slice = {d->left.start, record->data, record->data + record->length};
+	EpCursor slice = {d->left.start, record->data, record->data};
 
+	if (record->wire == EP_WIRE_LEN || record->wire == EP_WIRE_GROUP)
+		slice.end += record->length;
 	switch ((EpProtoAction) step->action)
 	{
 		case EP_ACT_SCALAR:
@@ -602,7 +604,7 @@ protobuf_open(EpDecoder *decoder, const char *bytes, size_t length)
 {
 	ProtoDecoder *d = decoder->state;
 
-	d->left = ep_cursor(length == 0 ? "" : bytes, length);
+	d->left = ep_cursor(bytes == NULL ? "" : bytes, length);
 	d->over = false;
 	if (d->look)
 		d->delimited = ep_protobuf_is_delimited(d->root->open.message, d->left);

@@ -13,7 +13,10 @@
 void
 ep_protobuf_writer_init(EpProtoWriter *writer, EpArena *arena, const uint8_t *start, EpError *error)
 {
+	static char nothing[1];
+
 	memset(writer, 0, sizeof *writer);
+	writer->text = nothing; /* of capacity 0: never written to */
 	writer->arena = arena;
 	writer->start = start;
 	writer->error = error;

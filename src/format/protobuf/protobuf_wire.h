@@ -28,9 +28,10 @@ typedef struct EpWireRecord
 {
 	uint32_t number;
 	uint32_t wire;
-	uint64_t bits;       /* VARINT, I64, I32 */
-	const uint8_t *data; /* LEN: the bytes; GROUP: what stands between its tags */
-	size_t length;
+	uint64_t bits; /* VARINT, I64, I32 */
+	const uint8_t
+		*data;     /* LEN: the bytes; GROUP: what stands between its tags; else where the number stands */
+	size_t length; /* LEN, GROUP */
 } EpWireRecord;
 
 extern bool ep_wire_varint_long(EpCursor *cursor, uint64_t *value) EP_CHECK_RESULT;
@@ -77,6 +78,7 @@ ep_wire_next(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error)
 	switch (record->wire)
 	{
 		case EP_WIRE_VARINT:
+			record->data = cursor->at;
 			if (ep_wire_varint(cursor, &record->bits))
 				return EP_OK;
 			break;

@@ -1,0 +1,150 @@
+/*
+ * fuzz.c
+ *	  Any bytes as a descriptor set, as a protobuf payload, and as a message shown as JSON.
+ *
+ * The first byte picks what the rest is.  What decodes must also have a JSON form, and every path of it
+ * must be readable.
+ */
+#include "fuzz.h"
+
+#include "format/protobuf/protobuf_compat.h"
+#include "format/protobuf/protobuf_json.h"
+
+extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const EpProtoSchema *corners;
+
+/* The corpus is replayed at the top of the repository, libFuzzer runs in build/unit/found. */
+static void
+load_corners(void)
+{
+	static EpArena arena;
+	static uint8_t bytes[1 << 17];
+	EpArena scratch;
+	EpError error;
+	FILE *file = fopen("test/data/protobuf/corners.pb", "rb");
+	size_t length;
+
+	if (file == NULL)
+		file = fopen("../../../test/data/protobuf/corners.pb", "rb");
+	MUST(file != NULL);
+	length = fread(bytes, 1, sizeof bytes, file);
+	fclose(file);
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 64 << 20);
+	ep_arena_init(&scratch, ep_malloc_allocator, (size_t) 64 << 20);
+	corners = ep_protobuf_compile(bytes, length, &arena, &scratch, &error);
+	MUST(corners != NULL);
+	ep_arena_free(&scratch);
+}
+
+static void
+fuzz_set(const uint8_t *data, size_t size)
+{
+	EpArena arena, scratch;
+	EpError error;
+	EpProtoFinding *findings;
+	const EpProtoSchema *schema;
+
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 64 << 20);
+	ep_arena_init(&scratch, ep_malloc_allocator, (size_t) 64 << 20);
+	schema = ep_protobuf_compile(data, size, &arena, &scratch, &error);
+	if (schema == NULL)
+		MUST(error.message != NULL && error.offset <= size);
+	else
+	{
+		MUST(ep_protobuf_compare(schema, schema, &scratch, &findings) == EP_OK && findings == NULL);
+		for (uint32_t i = 0; i < schema->message_count; i++)
+			(void) fuzz_decode(&ep_protobuf_format, &schema->messages[i], NULL,
+							   (const uint8_t *) "\x08\x01\x12\x00", 4);
+	}
+	ep_arena_free(&arena);
+	ep_arena_free(&scratch);
+}
+
+static EpCode
+fuzz_json(const EpProtoMessage *message, const uint8_t *data, size_t size, bool always_print)
+{
+	static const char *const paths[] = {"str",          "inner.again.b", "st",  "mask",
+										"c_inner.list", "any",           "val", "at"};
+	EpArena arena;
+	EpProtoWriter writer;
+	EpError error;
+	EpCode code;
+
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 64 << 20);
+	ep_protobuf_writer_init(&writer, &arena, data, &error);
+	writer.always_print = always_print;
+	code = ep_protobuf_write_json(&writer, message, data, size);
+	if (code == EP_OK)
+		MUST(ep_utf8_valid(writer.text, writer.length) && memchr(writer.text, 0, writer.length) == NULL);
+	else
+		MUST(error.code == code && error.message != NULL && error.offset <= size);
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+	{
+		EpCode got;
+
+		ep_protobuf_writer_init(&writer, &arena, data, &error);
+		got = ep_protobuf_get_path(&writer, message, data, size, paths[i]);
+		MUST(code != EP_OK || got == EP_OK || got == EP_DONE || got == EP_E_MISSING);
+	}
+	ep_arena_free(&arena);
+	return code;
+}
+
+/* The format's verdict on one message. */
+static EpCode
+decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size)
+{
+	EpPathTree paths;
+	EpArena arenas[3];
+	EpDecoder decoder = {.format = &ep_protobuf_format, .schema = message, .paths = &paths};
+	EpEvent event;
+	EpCode code;
+
+	MUST(ep_path_tree_init(&paths, ep_malloc_allocator, 500));
+	for (int i = 0; i < 3; i++)
+		ep_arena_init(&arenas[i], ep_malloc_allocator, (size_t) 64 << 20);
+	decoder.arena = &arenas[0];
+	decoder.payload = &arenas[1];
+	decoder.lasting = &arenas[2];
+	MUST(ep_protobuf_format.begin(&decoder) == EP_OK);
+	MUST(ep_protobuf_format.open(&decoder, (const char *) data, size) == EP_OK);
+	code = ep_protobuf_format.next(&decoder, &event);
+	for (int i = 0; i < 3; i++)
+		ep_arena_free(&arenas[i]);
+	ep_path_tree_free(&paths);
+	return code;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const delimited[] = {"framing", "delimited", NULL};
+	const EpProtoMessage *message;
+
+	if (size == 0)
+		return 0;
+	if (corners == NULL)
+		load_corners();
+	message = (data[0] & 8) != 0 ? ep_protobuf_find_message(corners, "corners.v2.Old", 14)
+								 : ep_protobuf_find_message(corners, "corners.v3.All", 14);
+	switch (data[0] & 3)
+	{
+		case 0:
+			fuzz_set(data + 1, size - 1);
+			break;
+		case 1:
+			(void) fuzz_decode(&ep_protobuf_format, message, NULL, data + 1, size - 1);
+			break;
+		case 2:
+			(void) fuzz_decode(&ep_protobuf_format, message, delimited, data + 1, size - 1);
+			break;
+		case 3:
+			if (decode_one(message, data + 1, size - 1) == EP_OK)
+				MUST(fuzz_json(message, data + 1, size - 1, (data[0] & 4) != 0) == EP_OK);
+			else
+				(void) fuzz_json(message, data + 1, size - 1, (data[0] & 4) != 0);
+			break;
+	}
+	return 0;
+}
