@@ -1,7 +1,9 @@
 -- Twelve flight cases, each in given, reversed and shuffled order, uploaded once and twice.
 \pset format unaligned
 SET timezone = 'UTC';
-SET search_path = public, event_pipeline;
+SET datestyle = 'ISO';
+CREATE SCHEMA flight_test;
+SET search_path = flight_test, public, event_pipeline;
 SET client_min_messages = warning;
 \set cases `cat "$PG_ABS_SRCDIR/test/data/flights/cases.json"`
 

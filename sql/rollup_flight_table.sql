@@ -1,7 +1,9 @@
 -- Flight tables: telemetry, incremental refresh against recomputing, ownership.
 \pset format unaligned
 SET timezone = 'UTC';
-SET search_path = public, event_pipeline;
+CREATE SCHEMA flight_table_test;
+GRANT USAGE ON SCHEMA flight_table_test TO PUBLIC;
+SET search_path = flight_table_test, public, event_pipeline;
 SET client_min_messages = warning;
 
 -- ---- telemetry, from sample tables made by hand ----

@@ -1,6 +1,7 @@
 -- The type gpmf: what it accepts, how it compares, and what is in a log. The logs are those of test/data/gen_gpmf.py.
 SET TimeZone = 'UTC';
-SET search_path = public, event_pipeline;
+CREATE SCHEMA gpmf_test;
+SET search_path = gpmf_test, public, event_pipeline;
 \set camera `od -An -v -tx1 "$PG_ABS_SRCDIR/test/data/gpmf/camera.gpmf" | tr -d ' \n'`
 \set drone `od -An -v -tx1 "$PG_ABS_SRCDIR/test/data/gpmf/drone.gpmf" | tr -d ' \n'`
 \set odd `od -An -v -tx1 "$PG_ABS_SRCDIR/test/data/gpmf/odd.gpmf" | tr -d ' \n'`

@@ -113,6 +113,7 @@ open_writer(EpIngest *ingest, EpTargetWork *work)
 	EpWriter *writer = palloc0(sizeof(EpWriter));
 
 	writer->relation = table_open(work->target->relation, RowExclusiveLock);
+	ep_target_check_tracked(ingest->stream, work->target);
 	writer->estate = ep_executor_state(writer->relation);
 	MemoryContextSwitchTo(writer->estate->es_query_cxt);
 	writer->root = makeNode(ResultRelInfo);

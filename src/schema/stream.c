@@ -380,6 +380,18 @@ ep_target_reload(EpStream *stream, EpTarget *target)
 	}
 }
 
+void
+ep_target_check_tracked(EpStream *stream, EpTarget *target)
+{
+	static EpStatement statement = {
+		"SELECT tracked FROM event_pipeline._target WHERE target_id = $1", 1, {INT4OID}};
+	Datum values[1] = {Int32GetDatum(target->id)};
+	bool isnull;
+
+	if (stream->stale && ep_catalog_run(&statement, values, NULL) == 1)
+		target->tracked = DatumGetBool(ep_catalog_datum(0, 1, &isnull));
+}
+
 EpColumn
 ep_attribute_column(const EpAttribute *attribute)
 {

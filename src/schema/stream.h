@@ -108,6 +108,12 @@ extern EpTarget *ep_stream_target(EpStream *stream, const char *route);
 /* Read the columns of a target again after DDL of ours. */
 extern void ep_target_reload(EpStream *stream, EpTarget *target);
 
+/*
+ * Read target->tracked again.  To be asked once the target is locked for writing: who starts to follow
+ * it waits for the writers before us, and counts on the invalidations of those after.
+ */
+extern void ep_target_check_tracked(EpStream *stream, EpTarget *target);
+
 /* Add a target that was just created and registered. */
 extern EpTarget *ep_stream_add_target(EpStream *stream, int id, Oid relation, const char *route);
 
