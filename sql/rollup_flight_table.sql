@@ -2,7 +2,7 @@
 \pset format unaligned
 SET timezone = 'UTC';
 CREATE SCHEMA flight_table_test;
-GRANT USAGE ON SCHEMA flight_table_test TO PUBLIC;
+GRANT ALL ON SCHEMA flight_table_test TO PUBLIC;
 SET search_path = flight_table_test, public, event_pipeline;
 SET client_min_messages = warning;
 
