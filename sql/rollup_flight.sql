@@ -75,3 +75,6 @@ SELECT * FROM pair_flights('SELECT 1', now(), '[]');
 SELECT * FROM pair_flights('INSERT INTO event DEFAULT VALUES RETURNING *', now());
 SELECT * FROM pair_flights('', now());
 SELECT * FROM pair_flights('SELECT now() AS gps_fix', now());
+
+SET client_min_messages = warning;
+DROP SCHEMA flight_test CASCADE;

@@ -189,3 +189,6 @@ SELECT count(*) FILTER (WHERE tracked) AS tracked, (SELECT count(*) FROM _invali
 SELECT drop_stream('drone_events');
 REVOKE CREATE ON SCHEMA public FROM flight_user;
 DROP ROLE flight_user;
+
+SET client_min_messages = warning;
+DROP SCHEMA flight_table_test CASCADE;
