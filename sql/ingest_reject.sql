@@ -16,7 +16,8 @@ SELECT events = typed + rejected + duplicates AS balanced, typed, rejected FROM 
 -- constraints that a user puts on the event table refuse single rows
 ALTER TABLE rj ADD CHECK (ok < 100), ADD UNIQUE (ok, event_time);
 INSERT INTO rj_raw (payload) VALUES (E'{"ts":"2024-06-01T00:00:05Z","ok":5}\n{"ts":"2024-06-01T00:00:06Z","ok":600}\n{"ts":"2024-06-01T00:00:05Z","ok":5}\n{"ts":"2024-06-01T00:00:07Z","ok":7}');
-SELECT seq, stage, sqlstate, message, convert_from(payload, 'UTF8') AS payload FROM event_pipeline.rejected WHERE stream = 'rj' AND stage = 'constraint' ORDER BY seq;
+SELECT seq, stage, sqlstate, regexp_replace(message, '_p[0-9_]*[0-9]', '_p') AS message, convert_from(payload, 'UTF8') AS payload
+FROM event_pipeline.rejected WHERE stream = 'rj' AND stage = 'constraint' ORDER BY seq;
 SELECT ok FROM rj WHERE ok >= 5 ORDER BY ok;
 -- so do triggers, which see every row
 CREATE FUNCTION rj_check() RETURNS trigger LANGUAGE plpgsql AS $$
