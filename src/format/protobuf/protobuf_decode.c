@@ -14,6 +14,7 @@
 #include "format/protobuf/protobuf_framing.h"
 #include "format/protobuf/protobuf_plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct ProtoDecoder
@@ -158,6 +159,87 @@ check_text(ProtoDecoder *d, const EpProtoStep *step, const uint8_t *text, size_t
 				   code == EP_E_NUL ? "protobuf string holds U+0000" : "protobuf string is not valid UTF-8");
 }
 
+static EpCode
+enum_value(EpDecoder *decoder, const EpProtoEnum *enumeration, int32_t number, EpValue *value)
+{
+	const char *name = ep_protobuf_enum_name(enumeration, number);
+	char text[12];
+
+	if (name == NULL)
+	{
+		snprintf(text, sizeof text, "%d", number);
+		name = ep_arena_strdup(decoder->arena, text, strlen(text));
+		if (name == NULL)
+			return EP_E_MEMORY;
+	}
+	*value = (EpValue){.kind = EP_TEXT, .text = name, .length = strlen(name)};
+	return EP_OK;
+}
+
+static inline void
+set_int(EpValue *value, int64_t n)
+{
+	value->kind = EP_INT;
+	value->as.i = n;
+}
+
+/* The scalar value of a record; text has been checked. Numbers of enums become names. */
+static inline EpCode
+scalar_value(EpDecoder *decoder, const EpProtoField *field, uint64_t bits, const uint8_t *data,
+			 EpValue *value)
+{
+	switch ((EpProtoType) field->type)
+	{
+		case EP_PROTO_DOUBLE:
+			value->kind = EP_FLOAT;
+			value->as.f = ep_double_from_bits(bits);
+			break;
+		case EP_PROTO_FLOAT:
+			value->kind = EP_FLOAT4;
+			value->as.f = ep_float_from_bits((uint32_t) bits);
+			break;
+		case EP_PROTO_INT64:
+		case EP_PROTO_SFIXED64:
+			set_int(value, (int64_t) bits);
+			break;
+		case EP_PROTO_SINT64:
+			set_int(value, ep_wire_zigzag64(bits));
+			break;
+		case EP_PROTO_INT32:
+		case EP_PROTO_SFIXED32:
+			set_int(value, (int32_t) bits);
+			break;
+		case EP_PROTO_SINT32:
+			set_int(value, ep_wire_zigzag32((uint32_t) bits));
+			break;
+		case EP_PROTO_UINT32:
+		case EP_PROTO_FIXED32:
+			set_int(value, (uint32_t) bits);
+			break;
+		case EP_PROTO_UINT64:
+		case EP_PROTO_FIXED64:
+			value->kind = EP_UINT;
+			value->as.u = bits;
+			break;
+		case EP_PROTO_BOOL:
+			value->kind = EP_BOOL;
+			value->as.boolean = bits != 0;
+			break;
+		case EP_PROTO_ENUM:
+			return enum_value(decoder, field->enumeration, (int32_t) bits, value);
+		case EP_PROTO_STRING:
+		case EP_PROTO_BYTES:
+			value->kind = field->type == EP_PROTO_STRING ? EP_TEXT : EP_BYTES;
+			value->text = (const char *) data;
+			value->length = (size_t) bits;
+			break;
+		case EP_PROTO_GROUP:
+		case EP_PROTO_MESSAGE:
+			break;
+	}
+	return EP_OK;
+}
+
 /* field is the step's own, or the value of its wrapper. */
 static EpCode
 put_scalar(ProtoDecoder *d, const EpProtoStep *step, const EpProtoField *field, uint64_t bits,
@@ -170,7 +252,7 @@ put_scalar(ProtoDecoder *d, const EpProtoStep *step, const EpProtoField *field, 
 		if (code != EP_OK)
 			return code;
 	}
-	if (ep_protobuf_scalar_value(d->decoder, field, bits, data, value) != EP_OK)
+	if (scalar_value(d->decoder, field, bits, data, value) != EP_OK)
 		return no_memory(d);
 	return EP_OK;
 }

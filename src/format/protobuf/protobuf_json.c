@@ -116,37 +116,65 @@ same_key(const EpProtoRecord *left, const EpProtoRecord *right)
 										 memcmp(left->data, right->data, (size_t) left->bits) == 0);
 }
 
+/* What an absent value is, as a record. */
+static EpProtoRecord
+zero_record(const EpProtoField *field)
+{
+	EpProtoRecord zero = {field, (const uint8_t *) "", 0, field->wire, false};
+
+	if (field->enumeration != NULL)
+		zero.bits = (uint64_t) (int64_t) field->enumeration->values[0].number;
+	return zero;
+}
+
 /*
- * Push the last key of every entry; an entry whose value is an unknown number of a closed enum is
- * dead from the start.
+ * The last key and value of an entry.  The key is dead when the value is an unknown number of a
+ * closed enum: then the whole entry counts as unknown.
  */
 static EpCode
-push_keys(EpProtoWriter *writer, const EpProtoMessage *entry, EpProtoSpan entries, int depth)
+read_entry(EpProtoWriter *writer, const EpProtoMessage *entry, const EpProtoRecord *slice, int depth,
+		   EpProtoRecord *key, EpProtoRecord *value)
+{
+	EpCursor cursor = {writer->start, slice->data, slice->data + slice->bits};
+	EpWireRecord record = {0};
+	EpCode code;
+
+	*key = zero_record(&entry->fields[0]);
+	*value = zero_record(&entry->fields[1]);
+	if (key->field->type != EP_PROTO_STRING)
+		key->data = NULL;
+	if (depth > EP_PROTO_DEPTH)
+		return ep_protobuf_writer_fail(writer, EP_E_DEPTH, slice->data, "protobuf is nested too deeply",
+									   NULL);
+	while ((code = ep_wire_next(&cursor, &record, depth, writer->error)) == EP_OK)
+	{
+		if (record.number == 1 && record.wire == key->field->wire)
+		{
+			key->data = record.wire == EP_WIRE_LEN ? record.data : NULL;
+			key->bits = record.wire == EP_WIRE_LEN ? record.length : key_bits(key->field, record.bits);
+		}
+		else if (record.number == 2 && record.wire == value->field->wire)
+		{
+			value->data = record.data;
+			value->bits = record.bits;
+			key->dead = ep_protobuf_unknown_value(value->field, record.bits);
+		}
+	}
+	return code == EP_DONE ? EP_OK : code;
+}
+
+/* Push key and value of every entry, by turns. */
+static EpCode
+push_entries(EpProtoWriter *writer, const EpProtoMessage *entry, EpProtoSpan entries, int depth)
 {
 	for (size_t i = entries.first; i < entries.end; i++)
 	{
-		bool text = entry->fields[0].type == EP_PROTO_STRING;
-		EpProtoRecord key = {&entry->fields[0], text ? (const uint8_t *) "" : NULL, 0, entry->fields[0].wire,
-							 false};
-		EpProtoSpan found;
-		EpCode code = ep_protobuf_scan(writer, entry, (EpProtoSpan){i, i + 1}, depth + 1, &found);
+		EpProtoRecord slice = writer->records[i];
+		EpProtoRecord key, value;
+		EpCode code = read_entry(writer, entry, &slice, depth + 1, &key, &value);
 
-		if (code != EP_OK)
-			return code;
-		for (size_t r = found.first; r < found.end; r++)
-		{
-			const EpProtoRecord *record = &writer->records[r];
-
-			if (record->field == key.field)
-			{
-				key.data = record->wire == EP_WIRE_LEN ? record->data : NULL;
-				key.bits = record->wire == EP_WIRE_LEN ? record->bits : key_bits(key.field, record->bits);
-			}
-			else
-				key.dead = ep_protobuf_unknown_value(record->field, record->bits);
-		}
-		writer->count = found.first;
-		if ((code = ep_protobuf_push(writer, key)) != EP_OK)
+		if (code != EP_OK || (code = ep_protobuf_push(writer, key)) != EP_OK ||
+			(code = ep_protobuf_push(writer, value)) != EP_OK)
 			return code;
 	}
 	return EP_OK;
@@ -154,9 +182,9 @@ push_keys(EpProtoWriter *writer, const EpProtoMessage *entry, EpProtoSpan entrie
 
 /* Of entries with one key only the last stays alive. */
 static EpCode
-settle_keys(EpProtoWriter *writer, EpProtoSpan keys)
+settle_keys(EpProtoWriter *writer, EpProtoSpan pairs)
 {
-	size_t count = keys.end - keys.first, alive = 0;
+	size_t count = (pairs.end - pairs.first) / 2, alive = 0;
 	EpProtoRecord **order = ep_arena_array(writer->arena, count, sizeof *order);
 
 	if (order == NULL)
@@ -164,7 +192,7 @@ settle_keys(EpProtoWriter *writer, EpProtoSpan keys)
 		writer->full = true;
 		return check_room(writer);
 	}
-	for (size_t i = keys.first; i < keys.end; i++)
+	for (size_t i = pairs.first; i < pairs.end; i += 2)
 		if (!writer->records[i].dead)
 			order[alive++] = &writer->records[i];
 	qsort(order, alive, sizeof *order, compare_keys);
@@ -193,8 +221,9 @@ put_key(EpProtoWriter *writer, const EpProtoRecord *key)
 	return code;
 }
 
+/* The message in an entry, merged from all that the entry has of it. */
 static EpCode
-put_map_value(EpProtoWriter *writer, const EpProtoMessage *entry, size_t at, int depth)
+put_map_message(EpProtoWriter *writer, const EpProtoMessage *entry, size_t at, int depth)
 {
 	const EpProtoField *value = &entry->fields[1];
 	EpProtoSpan found;
@@ -204,39 +233,41 @@ put_map_value(EpProtoWriter *writer, const EpProtoMessage *entry, size_t at, int
 		return code;
 	while (found.first < found.end && writer->records[found.first].field != value)
 		found.first++;
-	if (value->message != NULL)
-		return ep_protobuf_put_message(writer, value->message, found, depth + 2);
-	return ep_protobuf_put_field(writer, value, found, depth + 1);
+	return ep_protobuf_put_message(writer, value->message, found, depth + 2);
 }
 
 static EpCode
 put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, int depth, bool *empty)
 {
 	const EpProtoMessage *entry = field->message;
-	EpProtoSpan keys = {writer->count, writer->count + (entries.end - entries.first)};
-	EpCode code = push_keys(writer, entry, entries, depth);
+	EpProtoSpan pairs = {writer->count, writer->count + 2 * (entries.end - entries.first)};
+	EpCode code = push_entries(writer, entry, entries, depth);
 	bool first = true;
 
-	if (code == EP_OK && keys.end - keys.first > 1)
-		code = settle_keys(writer, keys);
+	if (code == EP_OK && entries.end - entries.first > 1)
+		code = settle_keys(writer, pairs);
 	ep_protobuf_put_char(writer, '{');
-	for (size_t i = 0; code == EP_OK && i < keys.end - keys.first; i++)
+	for (size_t i = pairs.first; code == EP_OK && i < pairs.end; i += 2)
 	{
-		EpProtoRecord key = writer->records[keys.first + i];
+		EpProtoRecord key = writer->records[i];
+		EpProtoRecord value = writer->records[i + 1];
 
 		if (key.dead)
 			continue;
 		if (!first)
 			ep_protobuf_put_char(writer, ',');
 		first = false;
-		if ((code = put_key(writer, &key)) == EP_OK)
-			code = put_map_value(writer, entry, entries.first + i, depth);
-		writer->count = keys.end;
+		if ((code = put_key(writer, &key)) != EP_OK)
+			break;
+		code = value.field->message != NULL
+				   ? put_map_message(writer, entry, entries.first + (i - pairs.first) / 2, depth)
+				   : ep_protobuf_put_scalar(writer, value.field, &value);
+		writer->count = pairs.end;
 	}
 	ep_protobuf_put_char(writer, '}');
-	writer->count = keys.first;
+	writer->count = pairs.first;
 	*empty = first;
-	return code;
+	return code == EP_OK ? check_room(writer) : code;
 }
 
 /* ---- fields and members ---- */
@@ -264,10 +295,8 @@ put_value(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, in
 	}
 	else
 	{
-		EpProtoRecord zero = {field, (const uint8_t *) "", 0, field->wire, false};
+		EpProtoRecord zero = zero_record(field);
 
-		if (field->enumeration != NULL)
-			zero.bits = (uint64_t) (int64_t) field->enumeration->values[0].number;
 		code = ep_protobuf_put_scalar(writer, field, &zero);
 	}
 	writer->bare = bare;

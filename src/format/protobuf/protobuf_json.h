@@ -94,7 +94,12 @@ ep_protobuf_packed_next(const EpProtoField *field, EpCursor *run, uint64_t *bits
 }
 
 /* A number that a closed enum does not have: the record counts as an unknown field. */
-extern bool ep_protobuf_unknown_value(const EpProtoField *field, uint64_t bits);
+static inline bool
+ep_protobuf_unknown_value(const EpProtoField *field, uint64_t bits)
+{
+	return field->enumeration != NULL && field->enumeration->closed &&
+		   ep_protobuf_enum_name(field->enumeration, (int32_t) bits) == NULL;
+}
 
 /* Seconds and nanos to EP_TIMESTAMP or EP_INTERVAL, range checked; false when out of range. */
 extern bool ep_protobuf_timestamp_value(int64_t seconds, int32_t nanos, EpValue *value) EP_CHECK_RESULT;

@@ -1,13 +1,12 @@
 /*
  * protobuf_plan.c
- *	  Nodes of the flattening plan, and scalars as EpValues.
+ *	  Nodes of the flattening plan.
  *
  * Server-free.  Nodes come from decoder->lasting; a path's comment is copied into the path tree,
  * which outlives the schema.
  */
 #include "format/protobuf/protobuf_plan.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static EpValue
@@ -143,84 +142,4 @@ ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path
 		node->blank[step->slot] = (EpField){step->path, blank_value(field)};
 	}
 	return node;
-}
-
-static EpCode
-enum_value(EpDecoder *decoder, const EpProtoEnum *enumeration, int32_t number, EpValue *value)
-{
-	const char *name = ep_protobuf_enum_name(enumeration, number);
-	char text[12];
-
-	if (name == NULL)
-	{
-		snprintf(text, sizeof text, "%d", number);
-		name = ep_arena_strdup(decoder->arena, text, strlen(text));
-		if (name == NULL)
-			return EP_E_MEMORY;
-	}
-	*value = text_value(name);
-	return EP_OK;
-}
-
-static inline void
-set_int(EpValue *value, int64_t n)
-{
-	value->kind = EP_INT;
-	value->as.i = n;
-}
-
-EpCode
-ep_protobuf_scalar_value(EpDecoder *decoder, const EpProtoField *field, uint64_t bits, const uint8_t *data,
-						 EpValue *value)
-{
-	switch ((EpProtoType) field->type)
-	{
-		case EP_PROTO_DOUBLE:
-			value->kind = EP_FLOAT;
-			value->as.f = ep_double_from_bits(bits);
-			break;
-		case EP_PROTO_FLOAT:
-			value->kind = EP_FLOAT4;
-			value->as.f = ep_float_from_bits((uint32_t) bits);
-			break;
-		case EP_PROTO_INT64:
-		case EP_PROTO_SFIXED64:
-			set_int(value, (int64_t) bits);
-			break;
-		case EP_PROTO_SINT64:
-			set_int(value, ep_wire_zigzag64(bits));
-			break;
-		case EP_PROTO_INT32:
-		case EP_PROTO_SFIXED32:
-			set_int(value, (int32_t) bits);
-			break;
-		case EP_PROTO_SINT32:
-			set_int(value, ep_wire_zigzag32((uint32_t) bits));
-			break;
-		case EP_PROTO_UINT32:
-		case EP_PROTO_FIXED32:
-			set_int(value, (uint32_t) bits);
-			break;
-		case EP_PROTO_UINT64:
-		case EP_PROTO_FIXED64:
-			value->kind = EP_UINT;
-			value->as.u = bits;
-			break;
-		case EP_PROTO_BOOL:
-			value->kind = EP_BOOL;
-			value->as.boolean = bits != 0;
-			break;
-		case EP_PROTO_ENUM:
-			return enum_value(decoder, field->enumeration, (int32_t) bits, value);
-		case EP_PROTO_STRING:
-		case EP_PROTO_BYTES:
-			value->kind = field->type == EP_PROTO_STRING ? EP_TEXT : EP_BYTES;
-			value->text = (const char *) data;
-			value->length = (size_t) bits;
-			break;
-		case EP_PROTO_GROUP:
-		case EP_PROTO_MESSAGE:
-			break;
-	}
-	return EP_OK;
 }

@@ -52,10 +52,6 @@ struct EpProtoNode
 extern EpProtoNode *
 ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path, const EpProtoNode *outer);
 
-/* The scalar value of a record; text is checked by the caller. Numbers of enums become names. */
-extern EpCode ep_protobuf_scalar_value(EpDecoder *decoder, const EpProtoField *field, uint64_t bits,
-									   const uint8_t *data, EpValue *value) EP_CHECK_RESULT;
-
 /* What an absent scalar without presence gives: 0, '', false, the enum's first name. */
 extern EpValue ep_protobuf_zero_value(const EpProtoField *field);
 

@@ -54,13 +54,6 @@ ep_protobuf_push(EpProtoWriter *writer, EpProtoRecord record)
 	return EP_OK;
 }
 
-bool
-ep_protobuf_unknown_value(const EpProtoField *field, uint64_t bits)
-{
-	return field->enumeration != NULL && field->enumeration->closed &&
-		   ep_protobuf_enum_name(field->enumeration, (int32_t) bits) == NULL;
-}
-
 static EpCode
 scan_slice(EpProtoWriter *writer, const EpProtoMessage *message, EpCursor cursor, int depth, bool *oneofs)
 {

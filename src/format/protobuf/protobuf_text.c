@@ -121,13 +121,50 @@ put_special(EpProtoWriter *writer, double n)
 	return true;
 }
 
+/*
+ * Most numbers that people send have few decimals: the least k for which some m / 10^k is n.  Both
+ * are exact below 2^53, so their quotient is the double (or float) that the decimal reads as.
+ */
+static bool
+put_decimal(EpProtoWriter *writer, double n, bool single)
+{
+	double scale = 1, limit = single ? 1e6 : 1e15;
+	char text[24];
+	size_t at = sizeof text;
+
+	if (fabs(n) < 1e-3)
+		return false;
+	for (int places = 1; places <= 6; places++)
+	{
+		double m = nearbyint(n * (scale *= 10));
+		uint64_t digits;
+
+		if (fabs(m) >= limit)
+			return false;
+		if (single ? (float) (m / scale) != (float) n : m / scale != n)
+			continue;
+		digits = (uint64_t) fabs(m);
+		for (int i = 0; i < places || digits > 0 || i == places; i++, digits /= 10)
+		{
+			if (i == places)
+				text[--at] = '.';
+			text[--at] = (char) ('0' + digits % 10);
+		}
+		if (n < 0)
+			text[--at] = '-';
+		ep_protobuf_put(writer, text + at, sizeof text - at);
+		return true;
+	}
+	return false;
+}
+
 /* The fewest digits that read back; subnormal numbers may do with fewer than 15. */
 void
 ep_protobuf_put_double(EpProtoWriter *writer, double n)
 {
 	char text[40];
 
-	if (put_special(writer, n))
+	if (put_special(writer, n) || put_decimal(writer, n, false))
 		return;
 	for (int digits = fabs(n) < DBL_MIN ? 1 : 15; digits <= 17; digits++)
 	{
@@ -143,7 +180,7 @@ put_float(EpProtoWriter *writer, float n)
 {
 	char text[40];
 
-	if (put_special(writer, n))
+	if (put_special(writer, n) || put_decimal(writer, n, true))
 		return;
 	for (int digits = fabsf(n) < FLT_MIN ? 1 : 6; digits <= 9; digits++)
 	{
@@ -305,15 +342,26 @@ ep_protobuf_put_scalar(EpProtoWriter *writer, const EpProtoField *field, const E
 
 /* ---- times ---- */
 
-static void
-put_fraction(EpProtoWriter *writer, uint32_t nanos)
+/* n in so many digits, zeros in front. */
+static char *
+write_digits(char *at, uint32_t n, int digits)
 {
-	char text[16];
+	for (int i = digits - 1; i >= 0; i--, n /= 10)
+		at[i] = (char) ('0' + n % 10);
+	return at + digits;
+}
 
+static char *
+write_fraction(char *at, uint32_t nanos)
+{
 	if (nanos == 0)
-		return;
-	snprintf(text, sizeof text, ".%09u", (unsigned) nanos);
-	ep_protobuf_put(writer, text, nanos % 1000000 == 0 ? 4 : nanos % 1000 == 0 ? 7 : 10);
+		return at;
+	*at++ = '.';
+	if (nanos % 1000000 == 0)
+		return write_digits(at, nanos / 1000000, 3);
+	if (nanos % 1000 == 0)
+		return write_digits(at, nanos / 1000, 6);
+	return write_digits(at, nanos, 9);
 }
 
 /* Days since 1970-01-01 to a date of the proleptic Gregorian calendar; years 1 to 9999. */
@@ -332,6 +380,16 @@ civil_date(int64_t days, int *year, int *month, int *day)
 	*year = (int) (year_of_era + era * 400 + (*month <= 2));
 }
 
+/* A text in quotes; bare, without them. */
+static void
+put_trimmed(EpProtoWriter *writer, const char *text, size_t length)
+{
+	if (writer->bare)
+		ep_protobuf_put(writer, text + 1, length - 2);
+	else
+		ep_protobuf_put(writer, text, length);
+}
+
 /* In range: the caller has checked. */
 void
 ep_protobuf_put_timestamp(EpProtoWriter *writer, int64_t seconds, int32_t nanos)
@@ -339,35 +397,47 @@ ep_protobuf_put_timestamp(EpProtoWriter *writer, int64_t seconds, int32_t nanos)
 	int64_t days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
 	int rest = (int) (seconds - days * 86400);
 	int year, month, day;
-	char text[64];
-	bool quotes = !writer->bare;
+	char text[48];
+	char *at = text;
 
 	civil_date(days, &year, &month, &day);
-	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600,
-			 rest / 60 % 60, rest % 60);
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
-	ep_protobuf_put(writer, text, strlen(text));
-	put_fraction(writer, (uint32_t) nanos);
-	ep_protobuf_put_char(writer, 'Z');
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
+	*at++ = '"';
+	at = write_digits(at, (uint32_t) year, 4);
+	*at++ = '-';
+	at = write_digits(at, (uint32_t) month, 2);
+	*at++ = '-';
+	at = write_digits(at, (uint32_t) day, 2);
+	*at++ = 'T';
+	at = write_digits(at, (uint32_t) rest / 3600, 2);
+	*at++ = ':';
+	at = write_digits(at, (uint32_t) rest / 60 % 60, 2);
+	*at++ = ':';
+	at = write_digits(at, (uint32_t) rest % 60, 2);
+	at = write_fraction(at, (uint32_t) nanos);
+	*at++ = 'Z';
+	*at++ = '"';
+	put_trimmed(writer, text, (size_t) (at - text));
 }
 
 void
 ep_protobuf_put_duration(EpProtoWriter *writer, int64_t seconds, int32_t nanos)
 {
-	bool quotes = !writer->bare;
+	uint64_t magnitude = (uint64_t) (seconds < 0 ? -seconds : seconds);
+	int digits = 1;
+	char text[48];
+	char *at = text;
 
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
+	for (uint64_t n = magnitude; n >= 10; n /= 10)
+		digits++;
+	*at++ = '"';
 	if (seconds < 0 || nanos < 0)
-		ep_protobuf_put_char(writer, '-');
-	put_unsigned(writer, (uint64_t) (seconds < 0 ? -seconds : seconds));
-	put_fraction(writer, (uint32_t) (nanos < 0 ? -nanos : nanos));
-	ep_protobuf_put_char(writer, 's');
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
+		*at++ = '-';
+	for (int i = digits - 1; i >= 0; i--, magnitude /= 10)
+		at[i] = (char) ('0' + magnitude % 10);
+	at = write_fraction(at + digits, (uint32_t) (nanos < 0 ? -nanos : nanos));
+	*at++ = 's';
+	*at++ = '"';
+	put_trimmed(writer, text, (size_t) (at - text));
 }
 
 bool

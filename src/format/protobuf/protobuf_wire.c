@@ -8,47 +8,44 @@
 
 #include "core/utf8.h"
 
-bool
-ep_wire_varint_long(EpCursor *cursor, uint64_t *value)
+const uint8_t *
+ep_wire_varint_long(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
 	uint64_t result = 0;
-	size_t left = ep_cursor_left(cursor);
+	size_t left = (size_t) (end - at);
 
 	for (size_t i = 0; i < 10 && i < left; i++)
 	{
-		uint64_t byte = cursor->at[i];
+		uint64_t byte = at[i];
 
 		result |= (byte & 0x7f) << (7 * i);
 		if (byte < 0x80)
 		{
-			cursor->at += i + 1;
 			*value = result;
-			return true;
+			return at + i + 1;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 /* A tag of several bytes: at most 5, and 32 bits. */
 EpCode
 ep_wire_tag_long(EpCursor *cursor, uint32_t *tag, EpError *error)
 {
-	EpCursor tagged = *cursor;
+	size_t offset = ep_cursor_offset(cursor);
 	uint64_t value;
 
-	if (!ep_wire_varint_long(cursor, &value))
-		return ep_wire_fail(&tagged, EP_WIRE_VARINT, error);
-	if (cursor->at - tagged.at > 5 || value > UINT32_MAX)
-		return ep_fail(error, EP_E_SYNTAX, ep_cursor_offset(&tagged), "protobuf tag is longer than 32 bits");
+	if (!ep_wire_varint(cursor, &value))
+		return ep_wire_fail(offset, EP_WIRE_VARINT, error);
+	if (ep_cursor_offset(cursor) - offset > 5 || value > UINT32_MAX)
+		return ep_fail(error, EP_E_SYNTAX, offset, "protobuf tag is longer than 32 bits");
 	*tag = (uint32_t) value;
 	return EP_OK;
 }
 
 EpCode
-ep_wire_fail(const EpCursor *tagged, uint32_t wire, EpError *error)
+ep_wire_fail(size_t offset, uint32_t wire, EpError *error)
 {
-	size_t offset = ep_cursor_offset(tagged);
-
 	switch (wire)
 	{
 		case EP_WIRE_VARINT:
@@ -127,30 +124,45 @@ ep_wire_group(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error)
 			}
 		}
 		else if (!skip_value(cursor, tag & 7))
-			return ep_wire_fail(&tagged, tag & 7, error);
+			return ep_wire_fail(ep_cursor_offset(&tagged), tag & 7, error);
 	}
+}
+
+/* Eight bytes of ASCII without NUL? */
+static inline bool
+plain(const uint8_t *bytes)
+{
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t word = ep_load_le64(bytes);
+
+	return ((word | (word - ones)) & high) == 0;
 }
 
 EpCode
 ep_wire_text(const uint8_t *bytes, size_t length, size_t *bad)
 {
-	const uint64_t high = UINT64_C(0x8080808080808080);
-	const uint64_t ones = UINT64_C(0x0101010101010101);
 	size_t i = 0;
 
 	while (i < length)
 	{
 		size_t n;
 
-		if (length - i >= 8)
+		if (length >= 8)
 		{
-			uint64_t word = ep_load_le64(bytes + i);
+			/* the last word may overlap the one before */
+			size_t at = length - i >= 8 ? i : length - 8;
 
-			if (((word | ((word - ones) & ~word)) & high) == 0)
+			if (plain(bytes + at))
 			{
-				i += 8;
+				i = at + 8;
 				continue;
 			}
+		}
+		if (bytes[i] - 1u < 0x7f)
+		{
+			i++;
+			continue;
 		}
 		n = ep_utf8_length((const char *) bytes + i, (const char *) bytes + length);
 		*bad = i;

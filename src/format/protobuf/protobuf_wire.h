@@ -34,62 +34,78 @@ typedef struct EpWireRecord
 	size_t length; /* LEN, GROUP */
 } EpWireRecord;
 
-extern bool ep_wire_varint_long(EpCursor *cursor, uint64_t *value) EP_CHECK_RESULT;
+/* A varint of several bytes at [at, end): what follows it, or NULL. */
+extern const uint8_t *
+ep_wire_varint_long(const uint8_t *at, const uint8_t *end, uint64_t *value) EP_CHECK_RESULT;
 
 /* The slow parts of ep_wire_next: errors and groups. */
 extern EpCode
 ep_wire_group(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error) EP_CHECK_RESULT;
 extern EpCode ep_wire_tag_long(EpCursor *cursor, uint32_t *tag, EpError *error) EP_CHECK_RESULT;
-extern EpCode ep_wire_fail(const EpCursor *cursor, uint32_t wire, EpError *error) EP_CHECK_RESULT;
+extern EpCode ep_wire_fail(size_t offset, uint32_t wire, EpError *error) EP_CHECK_RESULT;
 
 /* 1 to 10 bytes, base 128, low group first; padding is legal; excess bits of byte 10 are dropped. */
 EP_CHECK_RESULT static inline bool
 ep_wire_varint(EpCursor *cursor, uint64_t *value)
 {
+	uint64_t result;
+	const uint8_t *next;
+
 	if (cursor->at < cursor->end && *cursor->at < 0x80)
 	{
 		*value = *cursor->at++;
 		return true;
 	}
-	return ep_wire_varint_long(cursor, value);
+	next = ep_wire_varint_long(cursor->at, cursor->end, &result);
+	if (next == NULL)
+		return false;
+	cursor->at = next;
+	*value = result;
+	return true;
 }
 
 /*
  * The next record; EP_DONE at the end of the cursor.  depth is that of the message read (0 the
  * top one), for groups.  On failure error has the offset of the record's tag.
  */
-EP_CHECK_RESULT static inline EpCode
+EP_CHECK_RESULT static inline __attribute__((always_inline)) EpCode
 ep_wire_next(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error)
 {
+	const uint8_t *tagged = cursor->at;
 	uint32_t tag;
-	EpCode code;
-	EpCursor tagged = *cursor;
 
 	if (cursor->at == cursor->end)
 		return EP_DONE;
 	if (*cursor->at < 0x80)
 		tag = *cursor->at++;
-	else if ((code = ep_wire_tag_long(cursor, &tag, error)) != EP_OK)
-		return code;
+	else
+	{
+		EpCursor copy = *cursor; /* so that the caller's can stay in registers */
+		uint32_t value = 0;
+		EpCode code = ep_wire_tag_long(&copy, &value, error);
+
+		if (code != EP_OK)
+			return code;
+		cursor->at = copy.at;
+		tag = value;
+	}
 	record->number = tag >> 3;
 	record->wire = tag & 7;
+	record->data = cursor->at;
 	if (record->number == 0)
-		return ep_fail(error, EP_E_SYNTAX, ep_cursor_offset(&tagged), "protobuf field number 0");
+		return ep_fail(error, EP_E_SYNTAX, (size_t) (tagged - cursor->start), "protobuf field number 0");
 	switch (record->wire)
 	{
 		case EP_WIRE_VARINT:
-			record->data = cursor->at;
 			if (ep_wire_varint(cursor, &record->bits))
 				return EP_OK;
 			break;
 		case EP_WIRE_I64:
-			record->data = cursor->at;
 			if (!ep_cursor_skip(cursor, 8))
 				break;
 			record->bits = ep_load_le64(record->data);
 			return EP_OK;
 		case EP_WIRE_I32:
-			record->data = cursor->at;
 			if (!ep_cursor_skip(cursor, 4))
 				break;
 			record->bits = ep_load_le32(record->data);
@@ -102,9 +118,17 @@ ep_wire_next(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error)
 			cursor->at += record->length;
 			return EP_OK;
 		case EP_WIRE_GROUP:
-			return ep_wire_group(cursor, record, depth, error);
+		{
+			EpCursor copy = *cursor;
+			EpWireRecord group = *record;
+			EpCode code = ep_wire_group(&copy, &group, depth, error);
+
+			cursor->at = copy.at;
+			*record = group;
+			return code;
+		}
 	}
-	return ep_wire_fail(&tagged, record->wire, error);
+	return ep_wire_fail((size_t) (tagged - cursor->start), record->wire, error);
 }
 
 /*
