@@ -64,4 +64,58 @@ message_of(const EpProtoSchema *schema, const char *name)
 	return ep_protobuf_find_message(schema, name, strlen(name));
 }
 
+/* A decoder over one payload. */
+typedef struct Bench
+{
+	EpPathTree paths;
+	EpArena arena, payload, lasting;
+	EpDecoder decoder;
+	EpEvent event;
+} Bench;
+
+static inline void
+bench_open(Bench *b, const EpProtoMessage *message, const char *const *options, const uint8_t *bytes,
+		   size_t length)
+{
+	memset(b, 0, sizeof *b);
+	CHECK(ep_path_tree_init(&b->paths, ep_malloc_allocator, 2000));
+	ep_arena_init(&b->arena, ep_malloc_allocator, (size_t) 64 << 20);
+	ep_arena_init(&b->payload, ep_malloc_allocator, (size_t) 64 << 20);
+	ep_arena_init(&b->lasting, ep_malloc_allocator, (size_t) 64 << 20);
+	b->decoder = (EpDecoder){.format = &ep_protobuf_format,
+							 .paths = &b->paths,
+							 .arena = &b->arena,
+							 .payload = &b->payload,
+							 .lasting = &b->lasting,
+							 .schema = message,
+							 .options = options};
+	CHECK(ep_protobuf_format.begin(&b->decoder) == EP_OK);
+	CHECK(ep_protobuf_format.open(&b->decoder, (const char *) bytes, length) == EP_OK);
+}
+
+static inline EpCode
+bench_next(Bench *b)
+{
+	ep_arena_reset(&b->arena);
+	return ep_protobuf_format.next(&b->decoder, &b->event);
+}
+
+static inline void
+bench_close(Bench *b)
+{
+	ep_arena_free(&b->arena);
+	ep_arena_free(&b->payload);
+	ep_arena_free(&b->lasting);
+	ep_path_tree_free(&b->paths);
+}
+
+static inline const EpValue *
+value_of(Bench *b, const char *path)
+{
+	for (uint32_t i = 0; i < b->event.field_count; i++)
+		if (strcmp(ep_path_to_text(b->event.fields[i].path, &b->payload), path) == 0)
+			return &b->event.fields[i].value;
+	return NULL;
+}
+
 #endif /* UNIT_PROTOBUF_H */
