@@ -95,9 +95,11 @@ fuzz_json(const EpProtoMessage *message, const uint8_t *data, size_t size, bool 
 static EpCode
 decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size)
 {
+	static const char *const options[] = {"framing", "none", NULL};
 	EpPathTree paths;
 	EpArena arenas[3];
-	EpDecoder decoder = {.format = &ep_protobuf_format, .schema = message, .paths = &paths};
+	EpDecoder decoder = {
+		.format = &ep_protobuf_format, .schema = message, .paths = &paths, .options = options};
 	EpEvent event;
 	EpCode code;
 
