@@ -22,15 +22,36 @@ SELECT DISTINCT pg_get_expr(c.relpartbound, c.oid) AS bounds FROM js JOIN pg_cla
 -- the same event again is a duplicate: in one statement and across statements
 INSERT INTO js_raw (payload) VALUES ('{"id":"a","ts":"2024-06-01T10:00:00Z"}'), ('{"id":"z","ts":"2024-06-03T00:00:00Z"}'), ('{"id":"z","ts":"2024-06-04T00:00:00Z"}');
 SELECT raw_rows, events, typed, rejected, duplicates, rescued, last_event FROM event_pipeline.stream_stats WHERE stream = 'js';
--- all of it is in the client's transaction
+-- all of it is in the client's transaction, but for the new column and partition: inside BEGIN ... COMMIT a worker makes those and
+-- commits at once, so that nobody waits for the client
 BEGIN;
 INSERT INTO js_raw (payload) VALUES ('{"id":"rolled back","ts":"2019-01-01T00:00:00Z","never_seen":1}');
 SELECT never_seen FROM js WHERE id = 'rolled back';
 ROLLBACK;
 SELECT count(*) FROM js WHERE id = 'rolled back';
 SELECT count(*) FROM pg_attribute WHERE attrelid = 'js'::regclass AND attname = 'never_seen';
+SELECT l.mode FROM pg_locks l WHERE l.relation = 'js'::regclass AND l.mode = 'AccessExclusiveLock';
 INSERT INTO js_raw (payload) VALUES ('{"id":"rolled back","ts":"2019-01-01T00:00:00Z","never_seen":1}');
 SELECT never_seen FROM js WHERE id = 'rolled back';
 -- what the stream did to its tables
 SELECT operation, path, column_name, column_type, reason, mode FROM event_pipeline.schema_log WHERE stream = 'js' ORDER BY at, path;
+-- the same under an old snapshot; a table of this very transaction is altered by the transaction itself
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM pg_class WHERE relname = 'js';
+INSERT INTO js_raw (payload) VALUES ('{"id":"r","ts":"2019-01-01T00:00:00Z","snapshot":1}');
+SELECT id, snapshot FROM js WHERE snapshot IS NOT NULL;
+COMMIT;
+BEGIN;
+SELECT event_pipeline.create_stream('mine', 'json', route_by => 'kind');
+INSERT INTO mine_raw (payload) VALUES ('{"a":1}'), ('{"kind":"k","b":2}');
+SELECT a FROM mine;
+SELECT b FROM mine_k;
+SELECT DISTINCT mode FROM event_pipeline.schema_log WHERE stream = 'mine';
+ROLLBACK;
+-- once this transaction holds a lock on the table, a worker would wait for it: rescued
+BEGIN;
+SELECT count(*) > 0 FROM js;
+INSERT INTO js_raw (payload) VALUES ('{"id":"s","ts":"2019-01-01T00:00:00Z","too_late":1}');
+SELECT _ep_rescued FROM js WHERE id = 's';
+COMMIT;
 SELECT event_pipeline.drop_stream('js');

@@ -2,48 +2,37 @@
  * evolve.c
  *	  Between the passes: give wished attributes their columns, and rows their partitions.
  *
- * One ALTER per target, targets in OID order, under locks that are tried and never waited for.  Whatever
- * cannot be had now is rescued for this statement with its reason; nothing here makes the client's
- * statement fail.
+ * One ALTER per target, targets in OID order, under locks that are tried and never waited for.  Where: in
+ * this backend when the statement is a transaction of its own or the table is this transaction's; by a
+ * worker that commits at once inside a transaction block, unless this transaction holds a lock on the
+ * table; else not now.  Whatever cannot be had now is rescued for this statement with its reason;
+ * nothing here makes the client's statement fail.
  */
-#include "core/name.h"
-#include "ddl/column.h"
-#include "ddl/try_lock.h"
+#include "ingest/evolve.h"
+
 #include "ingest/survey.h"
+#include "ingest/worker.h"
 #include "schema/attempt.h"
 #include "schema/registry.h"
 #include "utils/lsyscache.h"
-
-/* One new attribute: the wishes that are its spellings share identity. */
-typedef struct NewAttribute
-{
-	const char *identity;
-	EpPath *path; /* the spelling seen first */
-	EpType type;
-	bool wide; /* integers that float8 does not hold exactly are among its values */
-	int64 raw_id;
-	bool adopted; /* a user had made the column beforehand */
-	char name[EP_NAME_MAX + 1];
-} NewAttribute;
 
 typedef struct Evolution
 {
 	EpIngest *ingest;
 	EpTargetWork *work;
-	NewAttribute *attributes;
-	int count;
-	const char *refusal; /* why nothing was added */
-	int64 waited_us;
+	EpColumnChange change;
 } Evolution;
+
+/* ---- deciding which columns ---- */
 
 /* ---- deciding ---- */
 
-static NewAttribute *
+static EpNewAttribute *
 find_new(Evolution *evolution, const char *identity)
 {
-	for (int i = 0; i < evolution->count; i++)
-		if (strcmp(evolution->attributes[i].identity, identity) == 0)
-			return &evolution->attributes[i];
+	for (int i = 0; i < evolution->change.count; i++)
+		if (strcmp(evolution->change.attributes[i].identity, identity) == 0)
+			return &evolution->change.attributes[i];
 	return NULL;
 }
 
@@ -52,7 +41,7 @@ static void
 gather_wish(Evolution *evolution, EpWish *wish)
 {
 	EpStream *stream = evolution->ingest->stream;
-	NewAttribute *attribute = find_new(evolution, wish->identity);
+	EpNewAttribute *attribute = find_new(evolution, wish->identity);
 
 	if (attribute != NULL)
 	{
@@ -64,13 +53,18 @@ gather_wish(Evolution *evolution, EpWish *wish)
 		if (joined != EP_TYPE_NONE)
 			attribute->type = joined;
 	}
-	else if (evolution->count >= stream->max_new_columns)
+	else if (evolution->change.count >= stream->max_new_columns)
 		wish->reason = "rate";
-	else if (evolution->work->target->natts + evolution->count >= stream->max_columns)
+	else if (evolution->work->target->natts + evolution->change.count >= stream->max_columns)
 		wish->reason = "limit";
 	else
-		evolution->attributes[evolution->count++] = (NewAttribute){
-			wish->identity, wish->path, wish->guess.type, wish->guess.wide, wish->raw_id, false, ""};
+		evolution->change.attributes[evolution->change.count++] =
+			(EpNewAttribute){.identity = wish->identity,
+							 .path = wish->path,
+							 .comment = wish->path->comment,
+							 .type = wish->guess.type,
+							 .wide = wish->guess.wide,
+							 .raw_id = wish->raw_id};
 }
 
 static void
@@ -78,7 +72,8 @@ gather(Evolution *evolution)
 {
 	EpTargetWork *work = evolution->work;
 
-	evolution->attributes = palloc(sizeof(NewAttribute) * evolution->ingest->stream->max_new_columns);
+	evolution->change.attributes =
+		palloc(sizeof(EpNewAttribute) * evolution->ingest->stream->max_new_columns);
 	for (int i = 0; i < work->wish_count; i++)
 	{
 		EpWish *wish = &work->wishes[i];
@@ -93,129 +88,39 @@ gather(Evolution *evolution)
 	}
 }
 
-static bool
-name_taken(Evolution *evolution, const char *name)
-{
-	EpTarget *target = evolution->work->target;
-
-	for (int i = 0; i < target->attribute_count; i++)
-		if (strcmp(target->attributes[i].column_name, name) == 0)
-			return true;
-	for (int i = 0; i < evolution->count; i++)
-		if (strcmp(evolution->attributes[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Choose the column's name.  A column that a user made beforehand under that very name is adopted
- * when its type is one we write: a declared column.
- */
-static void
-choose_name(Evolution *evolution, NewAttribute *attribute)
-{
-	Oid relation = evolution->work->target->relation;
-	char name[EP_NAME_MAX + 1];
-	EpType existing;
-
-	ep_name_from_path(attribute->path, name);
-	existing = ep_ddl_column_type(relation, name);
-	if (name_taken(evolution, name) || (existing == EP_TYPE_NONE && ep_ddl_column_exists(relation, name)))
-		ep_name_distinguish(attribute->path, name);
-	else if (existing != EP_TYPE_NONE)
-	{
-		attribute->adopted = true;
-		attribute->type = existing;
-	}
-	strlcpy(attribute->name, name, sizeof attribute->name);
-}
-
-/* ---- doing ---- */
-
-/* Leave out what another session has added since we last looked. */
-static void
-drop_settled(Evolution *evolution)
-{
-	int kept = 0;
-
-	for (int i = 0; i < evolution->count; i++)
-		if (ep_target_attribute(evolution->work->target, evolution->attributes[i].identity) == NULL)
-			evolution->attributes[kept++] = evolution->attributes[i];
-	evolution->count = kept;
-}
-
-static void
-alter(Evolution *evolution)
-{
-	EpNewColumn *columns = palloc(sizeof(EpNewColumn) * Max(evolution->count, 1));
-	int count = 0;
-
-	for (int i = 0; i < evolution->count; i++)
-	{
-		NewAttribute *attribute = &evolution->attributes[i];
-
-		choose_name(evolution, attribute);
-		if (attribute->adopted)
-			continue;
-		strlcpy(columns[count].name, attribute->name, sizeof columns[count].name);
-		columns[count].type = attribute->type;
-		columns[count++].comment = attribute->path->comment;
-	}
-	if (count > 0)
-		ep_ddl_add_columns(evolution->work->target->relation, columns, count);
-}
-
-static void
-record(Evolution *evolution)
-{
-	EpIngest *ingest = evolution->ingest;
-	EpTarget *target = evolution->work->target;
-
-	for (int i = 0; i < evolution->count; i++)
-	{
-		NewAttribute *attribute = &evolution->attributes[i];
-		char *path = ep_path_to_text(attribute->path, &ingest->lasting);
-
-		ep_registry_add_path(target, path, attribute->identity, attribute->name, attribute->type,
-							 attribute->path->comment, attribute->raw_id);
-		ep_journal_schema_change(ingest->stream, target->relation,
-								 attribute->adopted ? "adopt column" : "add column", path, attribute->name,
-								 attribute->type, NULL, "inline", evolution->waited_us, attribute->raw_id);
-	}
-}
-
-/* Lock, look again, alter, record: in a subtransaction, all or nothing. */
-static bool
-add_columns(void *argument)
-{
-	Evolution *evolution = argument;
-	EpIngest *ingest = evolution->ingest;
-	EpTarget *target = evolution->work->target;
-
-	evolution->refusal = "lock";
-	if (!ep_registry_try_lock(target->id, EP_REGISTRY_COLUMNS))
-		return false;
-	evolution->refusal =
-		ep_ddl_try_lock(target->relation, ingest->stream->lock_budget_ms, &evolution->waited_us);
-	if (evolution->refusal != NULL)
-		return false;
-	ep_target_reload(ingest->stream, target);
-	drop_settled(evolution);
-	alter(evolution);
-	record(evolution);
-	return true;
-}
+/* ---- columns ---- */
 
 static void
 note_refusal(Evolution *evolution)
 {
-	EpIngest *ingest = evolution->ingest;
+	EpColumnChange *change = &evolution->change;
 
-	for (int i = 0; i < evolution->count; i++)
-		ep_journal_schema_change(ingest->stream, evolution->work->target->relation, "rescue",
-								 ep_path_to_text(evolution->attributes[i].path, &ingest->lasting), NULL,
-								 evolution->attributes[i].type, evolution->refusal, "deferred",
-								 evolution->waited_us, evolution->attributes[i].raw_id);
+	for (int i = 0; i < change->count; i++)
+		ep_journal_schema_change(change->stream, change->target->relation, "rescue",
+								 ep_path_to_text(change->attributes[i].path, change->arena), NULL,
+								 change->attributes[i].type, change->refusal, "deferred", change->waited_us,
+								 change->attributes[i].raw_id);
+}
+
+/* Here, by a worker, or not now. */
+static bool
+make_columns(EpColumnChange *change)
+{
+	ErrorData *error;
+
+	if (ep_worker_is_wanted(change->target->relation))
+	{
+		change->refusal = "lock";
+		return !ep_worker_would_wait(change->target->relation) && ep_worker_columns(change);
+	}
+	if (ep_attempt(ep_evolve_columns, change, &error))
+		return true;
+	if (error != NULL)
+	{
+		ereport(DEBUG1, (errmsg("columns were not added: %s", error->message)));
+		change->refusal = "contract";
+	}
+	return false;
 }
 
 /* Every wish gets its column, or the reason why its values are rescued. */
@@ -235,7 +140,7 @@ settle(Evolution *evolution)
 			continue; /* the reload knew it already */
 		if (attribute == NULL)
 		{
-			const char *reason = wish->reason != NULL ? wish->reason : evolution->refusal;
+			const char *reason = wish->reason != NULL ? wish->reason : evolution->change.refusal;
 
 			*column =
 				(EpColumn){EP_COLUMN_RESCUED, EP_TYPE_NONE, InvalidAttrNumber, reason ? reason : "limit"};
@@ -252,36 +157,35 @@ settle(Evolution *evolution)
 static void
 evolve_columns(EpIngest *ingest, EpTargetWork *work)
 {
-	Evolution evolution = {ingest, work};
-	ErrorData *error;
+	Evolution evolution = {
+		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}};
 
+	evolution.change.arena = &ingest->lasting;
 	gather(&evolution);
-	if (evolution.count > 0)
+	if (evolution.change.count > 0)
 	{
-		if (ep_attempt(add_columns, &evolution, &error))
+		if (make_columns(&evolution.change))
 			ep_target_reload(ingest->stream, work->target);
 		else
-		{
-			if (error != NULL)
-			{
-				ereport(DEBUG1, (errmsg("columns were not added: %s", error->message)));
-				evolution.refusal = "contract";
-			}
 			note_refusal(&evolution);
-		}
 	}
 	settle(&evolution);
 }
 
 /* ---- partitions ---- */
 
-static bool
-make_partitions(void *argument)
+/* By a worker inside a transaction block, so that nobody who needs one too waits for our client. */
+static void
+make_partitions(EpPartitionChange *change)
 {
-	EpTargetWork *work = argument;
+	ErrorData *error;
 
-	ep_ddl_ensure_partitions(work->target->relation, work->missing, work->missing_count);
-	return true;
+	if (ep_worker_is_wanted(change->target->relation) && ep_worker_partitions(change))
+		return;
+	if (!ep_attempt(ep_evolve_partitions, change, &error))
+		ereport(WARNING, (errmsg("could not create partitions of \"%s\": %s",
+								 get_rel_name(change->target->relation), error->message),
+						  errdetail("Events that need them are rejected; their raw rows stay.")));
 }
 
 static int
@@ -295,8 +199,9 @@ compare_times(const void *a, const void *b)
 static void
 evolve_partitions(EpIngest *ingest, EpTargetWork *work)
 {
+	EpPartitionChange change = {
+		.stream = ingest->stream, .target = work->target, .times = work->missing, .mode = "inline"};
 	int most = ingest->stream->max_new_partitions;
-	ErrorData *error;
 	int kept = 0;
 
 	qsort(work->missing, work->missing_count, sizeof(TimestampTz), compare_times);
@@ -309,14 +214,8 @@ evolve_partitions(EpIngest *ingest, EpTargetWork *work)
 		memmove(work->missing, work->missing + kept - most, most * sizeof(TimestampTz));
 		kept = most;
 	}
-	work->missing_count = kept;
-	if (!ep_attempt(make_partitions, work, &error))
-		ereport(WARNING, (errmsg("could not create partitions of \"%s\": %s",
-								 get_rel_name(work->target->relation), error->message),
-						  errdetail("Events that need them are rejected; their raw rows stay.")));
-	else
-		ep_journal_schema_change(ingest->stream, work->target->relation, "create partition", NULL, NULL,
-								 EP_TYPE_NONE, NULL, "inline", 0, 0);
+	change.count = kept;
+	make_partitions(&change);
 	work->coverage = ep_coverage_read(work->target->relation);
 }
 

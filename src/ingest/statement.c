@@ -9,6 +9,9 @@
 
 #include "core/memory_server.h"
 #include "core/name.h"
+#include "ingest/evolve.h"
+#include "ingest/worker.h"
+#include "schema/attempt.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "schema/registry.h"
@@ -182,34 +185,41 @@ route_of(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, char *buffe
 	return buffer;
 }
 
+/* The target of a route that another session has made since we last looked. */
+static EpTarget *
+look_for_target(EpStream *stream, const char *route)
+{
+	Oid relation;
+	int id = ep_registry_find_target(stream, route, &relation);
+	EpTarget *target;
+
+	if (id == 0)
+		return NULL;
+	target = ep_stream_add_target(stream, id, relation, route);
+	ep_target_reload(stream, target);
+	return target;
+}
+
 /* Make the table for a new route; NULL (and refused_route) when it is not to be had. */
 static EpTarget *
 make_target(EpIngest *ingest, const char *route, int64 raw_id)
 {
 	EpStream *stream = ingest->stream;
-	EpTarget *target;
-	Oid relation;
-	char *name;
-	EpRole saved;
+	EpTableChange change = {.stream = stream, .route = route, .raw_id = raw_id, .mode = "inline"};
+	EpTarget *target = look_for_target(stream, route);
+	ErrorData *error = NULL;
+	bool done;
 
-	if (ep_registry_recent_targets(stream) >= stream->max_tables_per_hour)
-	{
-		ingest->refused_route = "more new tables in an hour than max_tables_per_hour allows";
-		return NULL;
-	}
-	saved = ep_role_enter_owner(stream->owner);
-	relation = ep_ddl_create_routed_table(stream->event_relation, route, &name);
-	ep_role_leave(saved);
-	if (!OidIsValid(relation))
-	{
-		ingest->refused_route = "a relation with the name of the new table exists already";
-		return NULL;
-	}
-	target = ep_stream_add_target(stream, ep_registry_add_target(stream, route, relation), relation, route);
-	ep_target_reload(stream, target);
-	ep_journal_schema_change(stream, relation, "create table", NULL, NULL, EP_TYPE_NONE, NULL, "inline", 0,
-							 raw_id);
+	if (target != NULL)
+		return target;
+	if (ep_worker_is_wanted(stream->event_relation))
+		done = ep_worker_table(&change);
+	else
+		done = ep_attempt(ep_evolve_table, &change, &error);
 	stream->stale = true;
+	target = look_for_target(stream, route); /* ours, or that of somebody who was faster */
+	if (target == NULL && !done)
+		ingest->refused_route = error != NULL ? error->message : change.refusal;
 	return target;
 }
 

@@ -4,12 +4,14 @@
  */
 #include "schema/catalog.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #define SCHEMA_NAME "event_pipeline"
@@ -42,8 +44,8 @@ ep_catalog_owner(void)
 	return owner;
 }
 
-uint64
-ep_catalog_run(EpStatement *statement, Datum *values, const char *nulls)
+static uint64
+run(EpStatement *statement, Datum *values, const char *nulls, bool read_only)
 {
 	EpRole saved = ep_role_enter_extension();
 	int code;
@@ -56,11 +58,29 @@ ep_catalog_run(EpStatement *statement, Datum *values, const char *nulls)
 			elog(ERROR, "could not plan \"%s\": %s", statement->sql, SPI_result_code_string(SPI_result));
 		statement->plan = plan;
 	}
-	code = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	code = SPI_execute_plan(statement->plan, values, nulls, read_only, 0);
 	if (code < 0)
 		elog(ERROR, "could not run \"%s\": %s", statement->sql, SPI_result_code_string(code));
 	ep_role_leave(saved);
 	return SPI_processed;
+}
+
+uint64
+ep_catalog_run(EpStatement *statement, Datum *values, const char *nulls)
+{
+	return run(statement, values, nulls, false);
+}
+
+uint64
+ep_catalog_read(EpStatement *statement, Datum *values)
+{
+	uint64 rows;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	rows = run(statement, values, NULL, true);
+	PopActiveSnapshot();
+	return rows;
 }
 
 Datum

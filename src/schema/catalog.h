@@ -27,11 +27,17 @@ extern Oid ep_catalog_owner(void);
 
 /*
  * Run it as the extension's owner; results in SPI_tuptable, their number returned.  nulls may be
- * NULL.  Read-only statements see the calling command's own changes (a fresh snapshot is taken).
+ * NULL.
  */
 extern uint64 ep_catalog_run(EpStatement *statement, Datum *values, const char *nulls);
 
-/* The value of a column of row i of SPI_tuptable, 1-based; text ones copied into the current context, NULL if null. */
+/*
+ * The same for a SELECT that must see what others have committed by now, whatever the transaction's isolation
+ * level: what the server's own catalogs show, ours must show too.
+ */
+extern uint64 ep_catalog_read(EpStatement *statement, Datum *values);
+
+/* A value of SPI_tuptable: rows count from 0, columns from 1. Text is copied into the current context; NULL if null. */
 extern Datum ep_catalog_datum(uint64 row, int column, bool *isnull);
 extern char *ep_catalog_text(uint64 row, int column);
 

@@ -53,6 +53,23 @@ ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 }
 
 int
+ep_registry_find_target(EpStream *stream, const char *route, Oid *relation)
+{
+	static EpStatement statement = {
+		"SELECT t.target_id, t.relation FROM event_pipeline._target t"
+		" JOIN pg_catalog.pg_class c ON c.oid = t.relation WHERE t.stream_id = $1 AND t.route = $2",
+		2,
+		{INT4OID, TEXTOID}};
+	Datum values[2] = {Int32GetDatum(stream->id), CStringGetTextDatum(route)};
+	bool isnull;
+
+	if (ep_catalog_read(&statement, values) == 0)
+		return 0;
+	*relation = DatumGetObjectId(ep_catalog_datum(0, 2, &isnull));
+	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
+}
+
+int
 ep_registry_recent_targets(EpStream *stream)
 {
 	static EpStatement statement = {
@@ -63,7 +80,7 @@ ep_registry_recent_targets(EpStream *stream)
 	Datum values[1] = {Int32GetDatum(stream->id)};
 	bool isnull;
 
-	ep_catalog_run(&statement, values, NULL);
+	ep_catalog_read(&statement, values);
 	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
 }
 

@@ -20,6 +20,9 @@ extern void ep_registry_add_path(EpTarget *target, const char *path, const char 
 /* Record a routed table; gives its target id. */
 extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relation);
 
+/* The id and the table of a route, as committed by now or made by us; 0 when there is none. */
+extern int ep_registry_find_target(EpStream *stream, const char *route, Oid *relation);
+
 /* How many tables the stream got in the last hour. */
 extern int ep_registry_recent_targets(EpStream *stream);
 

@@ -146,7 +146,7 @@ load_stream_row(EpStream *stream)
 	bool isnull;
 	char *format;
 
-	if (ep_catalog_run(&statement, values, NULL) != 1)
+	if (ep_catalog_read(&statement, values) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" is not the raw table of a stream", get_rel_name(stream->raw_relation)),
@@ -188,7 +188,7 @@ load_options(EpStream *stream)
 		1,
 		{INT4OID}};
 	Datum values[1] = {Int32GetDatum(stream->id)};
-	uint64 n = ep_catalog_run(&statement, values, NULL);
+	uint64 n = ep_catalog_read(&statement, values);
 	const char **options = MemoryContextAllocZero(stream->context, (2 * n + 1) * sizeof(char *));
 
 	for (uint64 i = 0; i < n; i++)
@@ -208,7 +208,7 @@ load_targets(EpStream *stream)
 		1,
 		{INT4OID}};
 	Datum values[1] = {Int32GetDatum(stream->id)};
-	uint64 n = ep_catalog_run(&statement, values, NULL);
+	uint64 n = ep_catalog_read(&statement, values);
 	bool isnull;
 
 	for (uint64 i = 0; i < n; i++)
@@ -350,7 +350,7 @@ ep_target_reload(EpStream *stream, EpTarget *target)
 		2,
 		{INT4OID, OIDOID}};
 	Datum values[2] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation)};
-	uint64 n = ep_catalog_run(&statement, values, NULL);
+	uint64 n = ep_catalog_read(&statement, values);
 
 	target->attribute_count = 0;
 	if (target->columns != NULL)
@@ -388,7 +388,7 @@ ep_target_check_tracked(EpStream *stream, EpTarget *target)
 	Datum values[1] = {Int32GetDatum(target->id)};
 	bool isnull;
 
-	if (stream->stale && ep_catalog_run(&statement, values, NULL) == 1)
+	if (stream->stale && ep_catalog_read(&statement, values) == 1)
 		target->tracked = DatumGetBool(ep_catalog_datum(0, 1, &isnull));
 }
 

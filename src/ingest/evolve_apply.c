@@ -1,0 +1,153 @@
+/*
+ * evolve_apply.c
+ *	  Carrying out a change of tables, in whichever process: DDL, registry and log together.
+ */
+#include "ingest/evolve.h"
+
+#include "ddl/column.h"
+#include "ddl/table.h"
+#include "ddl/try_lock.h"
+#include "schema/journal.h"
+#include "schema/registry.h"
+
+/* ---- columns ---- */
+
+static bool
+name_taken(EpColumnChange *change, const char *name)
+{
+	for (int i = 0; i < change->target->attribute_count; i++)
+		if (strcmp(change->target->attributes[i].column_name, name) == 0)
+			return true;
+	for (int i = 0; i < change->count; i++)
+		if (strcmp(change->attributes[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Choose the column's name.  A column that a user made beforehand under that very name is adopted
+ * when its type is one we write: a declared column.
+ */
+static void
+choose_name(EpColumnChange *change, EpNewAttribute *attribute)
+{
+	Oid relation = change->target->relation;
+	char name[EP_NAME_MAX + 1];
+	EpType existing;
+
+	ep_name_from_path(attribute->path, name);
+	existing = ep_ddl_column_type(relation, name);
+	if (name_taken(change, name) || (existing == EP_TYPE_NONE && ep_ddl_column_exists(relation, name)))
+		ep_name_distinguish(attribute->path, name);
+	else if (existing != EP_TYPE_NONE)
+	{
+		attribute->adopted = true;
+		attribute->type = existing;
+	}
+	strlcpy(attribute->name, name, sizeof attribute->name);
+}
+
+/* Leave out what another session has added since we last looked. */
+static void
+drop_settled(EpColumnChange *change)
+{
+	int kept = 0;
+
+	for (int i = 0; i < change->count; i++)
+		if (ep_target_attribute(change->target, change->attributes[i].identity) == NULL)
+			change->attributes[kept++] = change->attributes[i];
+	change->count = kept;
+}
+
+static void
+alter(EpColumnChange *change)
+{
+	EpNewColumn *columns = palloc(sizeof(EpNewColumn) * Max(change->count, 1));
+	int count = 0;
+
+	for (int i = 0; i < change->count; i++)
+	{
+		EpNewAttribute *attribute = &change->attributes[i];
+
+		choose_name(change, attribute);
+		if (attribute->adopted)
+			continue;
+		strlcpy(columns[count].name, attribute->name, sizeof columns[count].name);
+		columns[count].type = attribute->type;
+		columns[count++].comment = attribute->comment;
+	}
+	if (count > 0)
+		ep_ddl_add_columns(change->target->relation, columns, count);
+}
+
+static void
+record(EpColumnChange *change)
+{
+	for (int i = 0; i < change->count; i++)
+	{
+		EpNewAttribute *attribute = &change->attributes[i];
+		char *path = ep_path_to_text(attribute->path, change->arena);
+
+		ep_registry_add_path(change->target, path, attribute->identity, attribute->name, attribute->type,
+							 attribute->comment, attribute->raw_id);
+		ep_journal_schema_change(change->stream, change->target->relation,
+								 attribute->adopted ? "adopt column" : "add column", path, attribute->name,
+								 attribute->type, NULL, change->mode, change->waited_us, attribute->raw_id);
+	}
+}
+
+/* Lock, look again, alter, record. */
+bool
+ep_evolve_columns(void *argument)
+{
+	EpColumnChange *change = argument;
+
+	change->refusal = "lock";
+	if (!ep_registry_try_lock(change->target->id, EP_REGISTRY_COLUMNS))
+		return false;
+	change->refusal =
+		ep_ddl_try_lock(change->target->relation, change->stream->lock_budget_ms, &change->waited_us);
+	if (change->refusal != NULL)
+		return false;
+	ep_target_reload(change->stream, change->target);
+	drop_settled(change);
+	alter(change);
+	record(change);
+	return true;
+}
+
+/* ---- partitions ---- */
+
+bool
+ep_evolve_partitions(void *argument)
+{
+	EpPartitionChange *change = argument;
+	Oid relation = change->target->relation;
+
+	if (ep_ddl_ensure_partitions(relation, change->times, change->count) > 0)
+		ep_journal_schema_change(change->stream, relation, "create partition", NULL, NULL, EP_TYPE_NONE, NULL,
+								 change->mode, 0, 0);
+	return true;
+}
+
+/* ---- routed tables ---- */
+
+bool
+ep_evolve_table(void *argument)
+{
+	EpTableChange *change = argument;
+	char *name;
+
+	change->refusal = "more new tables in an hour than max_tables_per_hour allows";
+	if (ep_registry_recent_targets(change->stream) >= change->stream->max_tables_per_hour)
+		return false;
+	change->refusal = "a relation with the name of the new table exists already";
+	change->relation = ep_ddl_create_routed_table(change->stream->event_relation, change->route, &name);
+	if (!OidIsValid(change->relation))
+		return false;
+	change->target_id = ep_registry_add_target(change->stream, change->route, change->relation);
+	ep_journal_schema_change(change->stream, change->relation, "create table", NULL, NULL, EP_TYPE_NONE, NULL,
+							 change->mode, 0, change->raw_id);
+	change->refusal = NULL;
+	return true;
+}
