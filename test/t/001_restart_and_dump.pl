@@ -1,9 +1,11 @@
-# What the extension remembers survives a restart, a crash, and pg_dump into another database, and goes on from there.
+# What the extension remembers survives a restart, a crash, pg_dump into another database and another cluster, and
+# pg_upgrade, and goes on from there.
 use strict;
 use warnings FATAL => 'all';
 use FindBin;
 use lib $FindBin::RealBin;
 use EventPipeline;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -72,9 +74,25 @@ for my $place ([ $node, 'postgres' ], [ $node, 'restored' ], [ $other, 'restored
 	is(sql($there, "SELECT count(*) FROM verify_rollup('per_day')", $database), '0', 'and right');
 }
 
+# pg_upgrade moves the files and keeps the numbers of tables.
+my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
+$upgraded->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+my $as_it_was = sql($other, $state, 'restored');
+$other->stop;
+chomp(my $bindir = `pg_config --bindir`);
+chdir $upgraded->basedir;
+command_ok([ 'pg_upgrade', '-b', $bindir, '-B', $bindir, '-d', $other->data_dir, '-D', $upgraded->data_dir,
+	'-p', $other->port, '-P', $upgraded->port, '-s', $other->host ], 'pg_upgrade');
+$upgraded->start;
+is(sql($upgraded, $state, 'restored'), $as_it_was, 'everything is the same after pg_upgrade');
+send_event('{"id": "6", "at": "2026-03-01T13:00:00Z", "eventType": "after", "new": true}', 'restored', $upgraded);
+is(sql($upgraded, "SELECT event_type, new FROM app_events WHERE id = '6'", 'restored'), 'after|t', 'and it goes on ingesting');
+sql($upgraded, "SELECT refresh_rollup('per_day')", 'restored');
+is(sql($upgraded, "SELECT count(*) FROM verify_rollup('per_day')", 'restored'), '0', 'and its rollup is right');
+
 sql($node, "SELECT drop_stream('app_events')", 'restored');
 is(sql($node, 'SELECT count(*) FROM stream_columns', 'restored'), '0', 'the restored stream can be dropped');
 is(sql($node, "SELECT count(*) > 0 FROM stream_columns"), 't', 'and the other database keeps its own');
 
-$_->stop for $node, $other;
+$_->stop for $node, $upgraded;
 done_testing();
