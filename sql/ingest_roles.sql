@@ -45,6 +45,18 @@ INSERT INTO events.app_raw (payload) VALUES ('{"id":2,"ts":"2024-06-01T00:00:00Z
 RESET search_path;
 RESET ROLE;
 SELECT id, another, who FROM events.app WHERE id = 2;
+-- nor in what we ask of our own catalog as the extension's owner, for which the session has no plans yet
+SET ROLE ep_owner;
+CREATE FUNCTION events.get(jsonb, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked as %', current_user; END $$;
+CREATE OPERATOR events.->> (LEFTARG = jsonb, RIGHTARG = text, FUNCTION = events.get);
+CREATE FUNCTION events.equal(regclass, regclass) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked as %', current_user; END $$;
+CREATE OPERATOR events.= (LEFTARG = regclass, RIGHTARG = regclass, FUNCTION = events.equal);
+\c -
+SET ROLE ep_owner;
+SET search_path = events, pg_catalog;
+INSERT INTO events.app_raw (payload) VALUES ('{"id":3,"ts":"2024-06-01T00:00:00Z"}');
+SELECT event_pipeline.alter_stream('events.app', settings => '{"max_columns": 300}');
+RESET search_path;
 SET ROLE ep_owner;
 SELECT event_pipeline.drop_stream('events.app');
 RESET ROLE;

@@ -47,6 +47,8 @@ ep_catalog_owner(void)
 static uint64
 run(EpStatement *statement, Datum *values, const char *nulls, bool read_only)
 {
+	/* Operators must not be looked up along the caller's path: we are the extension's owner here. */
+	int pinned = ep_settings_pin();
 	EpRole saved = ep_role_enter_extension();
 	int code;
 
@@ -62,6 +64,7 @@ run(EpStatement *statement, Datum *values, const char *nulls, bool read_only)
 	if (code < 0)
 		elog(ERROR, "could not run \"%s\": %s", statement->sql, SPI_result_code_string(code));
 	ep_role_leave(saved);
+	ep_settings_unpin(pinned);
 	return SPI_processed;
 }
 

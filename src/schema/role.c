@@ -4,6 +4,7 @@
  */
 #include "schema/role.h"
 
+#include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "schema/catalog.h"
 #include "utils/guc.h"
@@ -36,18 +37,24 @@ ep_role_leave(EpRole saved)
 	SetUserIdAndSecContext(saved.user, saved.security_context);
 }
 
+#define PINNED_PATH "pg_catalog, pg_temp"
+
 int
 ep_settings_pin(void)
 {
-	int nest_level = NewGUCNestLevel();
+	int nest_level;
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	if (strcmp(namespace_search_path, PINNED_PATH) == 0)
+		return 0;
+	nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", PINNED_PATH, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 	return nest_level;
 }
 
 void
 ep_settings_unpin(int nest_level)
 {
-	AtEOXact_GUC(true, nest_level);
+	if (nest_level > 0)
+		AtEOXact_GUC(true, nest_level);
 }

@@ -27,7 +27,8 @@ extern EpRole ep_role_enter_extension(void);
 extern void ep_role_leave(EpRole saved);
 
 /*
- * Pin search_path to pg_catalog, pg_temp until ep_settings_unpin(the result).
+ * Pin search_path to pg_catalog, pg_temp until ep_settings_unpin(the result).  Costs nothing when it is
+ * pinned already.
  */
 extern int ep_settings_pin(void);
 extern void ep_settings_unpin(int nest_level);
