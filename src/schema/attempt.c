@@ -38,10 +38,13 @@ ep_attempt(bool (*body)(void *argument), void *argument, ErrorData **error)
 	{
 		MemoryContextSwitchTo(context);
 		*error = CopyErrorData();
-		if (must_go_up((*error)->sqlerrcode))
-			PG_RE_THROW();
 		FlushErrorState();
+		/* Also when the error goes up: who catches it does not know of our subtransaction. */
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (must_go_up((*error)->sqlerrcode))
+			ReThrowError(*error);
 		done = false;
 	}
 	PG_END_TRY();
