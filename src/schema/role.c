@@ -56,5 +56,5 @@ void
 ep_settings_unpin(int nest_level)
 {
 	if (nest_level > 0)
-		AtEOXact_GUC(true, nest_level);
+		AtEOXact_GUC(false, nest_level); /* what a trigger of the table's owner has set goes as well */
 }
