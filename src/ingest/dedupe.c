@@ -44,6 +44,11 @@ id_table_name(EpIngest *ingest)
 {
 	Oid table = ingest->stream->id_table;
 
+	if (get_rel_name(table) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("the table of event ids of stream \"%s\" does not exist",
+							   get_rel_name(ingest->stream->event_relation)),
+						errdetail("Without it, events that came before cannot be told from new ones.")));
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
 }
 

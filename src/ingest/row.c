@@ -128,6 +128,15 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 				"event has more attributes without a column than one row can keep");
 		return false;
 	}
+	if (target->event_time == InvalidAttrNumber ||
+		(rescue->count > 0 && target->rescued == InvalidAttrNumber))
+	{
+		ep_fail(error, EP_E_MISSING, event->offset,
+				"event table lacks a column that every event table needs");
+		error->expected = target->event_time == InvalidAttrNumber ? "event_time timestamp with time zone"
+																  : "_ep_rescued jsonb";
+		return false;
+	}
 	set(row, target->event_time, TimestampTzGetDatum(row->time));
 	set(row, target->received_at, TimestampTzGetDatum(raw->received_at));
 	set(row, target->raw_id, Int64GetDatum(raw->raw_id));

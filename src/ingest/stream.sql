@@ -162,16 +162,19 @@ DECLARE
 BEGIN
     SELECT * INTO tables FROM @extschema@._stream_tables(event_table);
     PERFORM @extschema@._stream_forget(event_table);
-    EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_ingest ON %s', tables.raw_table);
-    FOREACH relation IN ARRAY tables.targets OPERATOR(pg_catalog.||) tables.raw_table LOOP
+    -- Some may have been dropped by hand.
+    FOR relation IN
+        SELECT c.oid FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) ANY (tables.targets OPERATOR(pg_catalog.||) tables.raw_table OPERATOR(pg_catalog.||) tables.id_table)
+    LOOP
+        IF relation OPERATOR(pg_catalog.=) tables.raw_table THEN
+            EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_ingest ON %s', relation);
+        END IF;
         PERFORM @extschema@._partition_drop_config(relation);
         IF NOT keep_tables THEN
             EXECUTE pg_catalog.format('DROP TABLE %s', relation);
         END IF;
     END LOOP;
-    IF tables.id_table IS NOT NULL AND NOT keep_tables THEN
-        EXECUTE pg_catalog.format('DROP TABLE %s', tables.id_table);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION drop_stream(text, boolean) IS

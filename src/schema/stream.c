@@ -178,6 +178,28 @@ load_stream_row(EpStream *stream)
 	stream->max_tables_per_hour = number_setting(0, 17);
 }
 
+/* The number of a column, or InvalidAttrNumber when there is none of this very type. */
+static AttrNumber
+column_of_type(Oid relation, const char *name, Oid type)
+{
+	AttrNumber attnum = get_attnum(relation, name);
+
+	return attnum > 0 && get_atttype(relation, attnum) == type ? attnum : InvalidAttrNumber;
+}
+
+/* Users own the raw table and may have changed it: what we read must be there. */
+static AttrNumber
+raw_column(EpStream *stream, const char *name, Oid type)
+{
+	AttrNumber attnum = column_of_type(stream->raw_relation, name, type);
+
+	if (attnum == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("raw table \"%s\" has no column \"%s\" of type %s",
+							   get_rel_name(stream->raw_relation), name, format_type_be(type))));
+	return attnum;
+}
+
 /* The settings as the decoder's option list. */
 static void
 load_options(EpStream *stream)
@@ -244,9 +266,9 @@ build_stream(Oid raw_relation)
 	catalog = ep_catalog_relation("_stream");
 	load_stream_row(stream);
 	load_options(stream);
-	stream->raw_id = get_attnum(raw_relation, "raw_id");
-	stream->received_at = get_attnum(raw_relation, "received_at");
-	stream->payload = get_attnum(raw_relation, "payload");
+	stream->raw_id = raw_column(stream, "raw_id", INT8OID);
+	stream->received_at = raw_column(stream, "received_at", TIMESTAMPTZOID);
+	stream->payload = raw_column(stream, "payload", stream->format->binary ? BYTEAOID : TEXTOID);
 	load_targets(stream);
 	orphans = list_delete_ptr(orphans, context);
 	return stream;
@@ -333,11 +355,11 @@ load_layout(EpTarget *target)
 
 	target->natts = RelationGetDescr(relation)->natts;
 	relation_close(relation, AccessShareLock);
-	target->event_time = get_attnum(target->relation, "event_time");
-	target->received_at = get_attnum(target->relation, "received_at");
-	target->raw_id = get_attnum(target->relation, "_ep_raw_id");
-	target->seq = get_attnum(target->relation, "_ep_seq");
-	target->rescued = get_attnum(target->relation, "_ep_rescued");
+	target->event_time = column_of_type(target->relation, "event_time", TIMESTAMPTZOID);
+	target->received_at = column_of_type(target->relation, "received_at", TIMESTAMPTZOID);
+	target->raw_id = column_of_type(target->relation, "_ep_raw_id", INT8OID);
+	target->seq = column_of_type(target->relation, "_ep_seq", INT4OID);
+	target->rescued = column_of_type(target->relation, "_ep_rescued", JSONBOID);
 }
 
 void

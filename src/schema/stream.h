@@ -55,7 +55,7 @@ typedef struct EpTarget
 	EpAttribute *attributes;
 	int attribute_count;
 	int attribute_capacity;
-	AttrNumber event_time, received_at, raw_id, seq, rescued; /* our fixed columns */
+	AttrNumber event_time, received_at, raw_id, seq, rescued; /* our fixed columns; Invalid: no more */
 	AttrNumber natts;                                         /* dropped ones included */
 } EpTarget;
 

@@ -1,0 +1,37 @@
+-- Owners change the tables of a stream by hand: what can no longer be written is refused, nothing is lost and nothing crashes.
+SET TimeZone = 'UTC';
+\set VERBOSITY terse
+CREATE SCHEMA tampered;
+SET search_path = tampered;
+-- the raw table without what we read
+SELECT event_pipeline.create_stream('tr', 'json', event_time => 't');
+ALTER TABLE tr_raw RENAME payload TO body;
+INSERT INTO tr_raw (body) VALUES ('{"t":"2024-06-01T00:00:00Z"}');
+ALTER TABLE tr_raw ADD payload int;
+INSERT INTO tr_raw (payload) VALUES (1);
+ALTER TABLE tr_raw DROP payload;
+ALTER TABLE tr_raw RENAME body TO payload;
+INSERT INTO tr_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","n":1}');
+-- our columns in other types, or gone
+ALTER TABLE tr ALTER _ep_raw_id TYPE text, ALTER _ep_seq TYPE text, ALTER received_at TYPE text;
+INSERT INTO tr_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","n":2}');
+ALTER TABLE tr ALTER _ep_rescued TYPE text;
+INSERT INTO tr_raw (payload) VALUES (E'{"t":"2024-06-01T00:00:00Z","n":3}\n{"t":"2024-06-01T00:00:00Z","n":"four"}');
+ALTER TABLE tr DROP _ep_rescued;
+INSERT INTO tr_raw (payload) VALUES (E'{"t":"2024-06-01T00:00:00Z","n":5}\n{"t":"2024-06-01T00:00:00Z","n":"six"}');
+ALTER TABLE tr RENAME event_time TO happened_at;
+INSERT INTO tr_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","n":7}');
+ALTER TABLE tr RENAME happened_at TO event_time;
+INSERT INTO tr_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","n":8}');
+SELECT n, _ep_raw_id, _ep_seq FROM tr ORDER BY n;
+SELECT raw_id, seq, stage, message, expected FROM event_pipeline.rejected WHERE stream = 'tr' ORDER BY raw_id, seq;
+SELECT events, typed, rejected FROM event_pipeline.stream_stats WHERE stream = 'tr';
+SELECT event_pipeline.drop_stream('tr');
+-- no table of event ids
+SELECT event_pipeline.create_stream('ti', 'json', event_time => 't', event_id => 'id');
+DROP TABLE ti_ids;
+INSERT INTO ti_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","id":1}');
+-- nor a raw table: what is left can be dropped
+DROP TABLE ti_raw;
+SELECT event_pipeline.drop_stream('ti');
+DROP SCHEMA tampered;
