@@ -13,7 +13,8 @@ clean_up()
 {
 	local status=$? i
 	trap '' INT TERM
-	[ -n "$step_pid" ] && kill "$step_pid" 2>/dev/null && wait "$step_pid" 2>/dev/null
+	set +e
+	if [ -n "$step_pid" ]; then kill "$step_pid"; wait "$step_pid"; fi 2>/dev/null
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do ${undo[i]} >/dev/null 2>&1 || true; done
 	exit "$status"
 }

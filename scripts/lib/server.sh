@@ -139,6 +139,15 @@ cluster_stop()
 	fi
 }
 
+# clusters_stop FOLDER: end every server whose data is anywhere below FOLDER, whoever started it.
+clusters_stop()
+{
+	local pidfile
+	find "$1" -name postmaster.pid | while read -r pidfile
+	do as_server "$bindir/pg_ctl" -D "${pidfile%/*}" -m immediate -w stop || true
+	done
+}
+
 # The first port from $1 on that nobody listens on.
 free_port()
 {
