@@ -4,12 +4,14 @@
  */
 #include "ddl/column.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* "schema"."name", quoted as needed. */
 static char *
@@ -42,9 +44,17 @@ ep_ddl_column_exists(Oid relation, const char *name)
 EpType
 ep_ddl_column_type(Oid relation, const char *name)
 {
-	AttrNumber attnum = get_attnum(relation, name);
+	HeapTuple tuple = SearchSysCacheAttName(relation, name);
+	Form_pg_attribute attribute;
+	EpType type = EP_TYPE_NONE;
 
-	return attnum > 0 ? ep_type_from_oid(get_atttype(relation, attnum)) : EP_TYPE_NONE;
+	if (!HeapTupleIsValid(tuple))
+		return EP_TYPE_NONE;
+	attribute = (Form_pg_attribute) GETSTRUCT(tuple);
+	if (attribute->attnum > 0 && attribute->attgenerated == '\0' && attribute->atttypmod == -1)
+		type = ep_type_from_oid(attribute->atttypid);
+	ReleaseSysCache(tuple);
+	return type;
 }
 
 static void

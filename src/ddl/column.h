@@ -27,7 +27,10 @@ extern void ep_ddl_add_columns(Oid relation, const EpNewColumn *columns, int cou
 /* True when the relation has a column of that name (system columns count). */
 extern bool ep_ddl_column_exists(Oid relation, const char *name);
 
-/* Its type, EP_TYPE_NONE when there is no such column or ingest does not write its type. */
+/*
+ * Its type, EP_TYPE_NONE when there is no such column or ingest does not write it: another type, one with
+ * a modifier (it would cut values), a generated one.
+ */
 extern EpType ep_ddl_column_type(Oid relation, const char *name);
 
 #endif /* EP_DDL_COLUMN_H */

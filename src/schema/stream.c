@@ -366,7 +366,9 @@ void
 ep_target_reload(EpStream *stream, EpTarget *target)
 {
 	static EpStatement statement = {
-		"SELECT a.path, a.identity, a.column_name, p.attnum, p.atttypid FROM event_pipeline._attribute a"
+		"SELECT a.path, a.identity, a.column_name, p.attnum,"
+		" CASE WHEN p.attgenerated = '' AND p.atttypmod = -1 THEN p.atttypid ELSE 0 END"
+		" FROM event_pipeline._attribute a"
 		" LEFT JOIN pg_catalog.pg_attribute p ON p.attrelid = $2 AND p.attname = a.column_name"
 		" AND NOT p.attisdropped WHERE a.target_id = $1",
 		2,

@@ -1,0 +1,16 @@
+-- Columns that people declare beforehand are adopted when values come through them whole.
+CREATE SCHEMA schema_columns;
+SET search_path = schema_columns, event_pipeline;
+SET TimeZone = 'UTC';
+SELECT create_stream('app', 'json');
+-- a modifier would cut values, a generated column takes none
+ALTER TABLE app ADD COLUMN price numeric(4, 1), ADD COLUMN twice bigint GENERATED ALWAYS AS (2) STORED, ADD COLUMN seen bigint;
+INSERT INTO app_raw (payload) VALUES ('{"price": 1.25, "twice": 7, "seen": 1}');
+SELECT price, price_0b44452a, twice, twice_b4a7d5f3, seen, _ep_rescued FROM app;
+SELECT path, column_name, column_type FROM stream_columns WHERE stream = 'app' ORDER BY path;
+-- nor later
+ALTER TABLE app ALTER COLUMN price_0b44452a TYPE numeric(4, 1);
+INSERT INTO app_raw (payload) VALUES ('{"price": 2.25, "seen": 2}');
+SELECT price_0b44452a, _ep_rescued FROM app WHERE seen = 2;
+SELECT drop_stream('app');
+DROP SCHEMA schema_columns CASCADE;
