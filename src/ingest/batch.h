@@ -51,6 +51,9 @@ extern void ep_writer_flush(EpIngest *ingest, EpBatch *batch);
 /* True when rows of this target may be refused by constraints or triggers that users put there. */
 extern bool ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work);
 
+/* Open a writer for every target. */
+extern void ep_writer_start(EpIngest *ingest);
+
 /* Close all writers. */
 extern void ep_writer_finish(EpIngest *ingest);
 

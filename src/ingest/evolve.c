@@ -14,6 +14,7 @@
 #include "ingest/worker.h"
 #include "schema/attempt.h"
 #include "schema/registry.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 
 typedef struct Evolution
@@ -154,6 +155,23 @@ settle(Evolution *evolution)
 	}
 }
 
+/*
+ * From here to the end of the transaction nobody changes the table: rows are built for its columns as
+ * they are now, whatever others did to it while we were surveying.
+ */
+static void
+hold(EpIngest *ingest, EpTargetWork *work)
+{
+	EpTarget *target = work->target;
+
+	LockRelationOid(target->relation, RowExclusiveLock);
+	if (!target->changed)
+		return;
+	target->changed = false;
+	ep_target_reload(ingest->stream, target);
+	work->coverage = ep_coverage_read(target->relation);
+}
+
 static void
 evolve_columns(EpIngest *ingest, EpTargetWork *work)
 {
@@ -165,10 +183,11 @@ evolve_columns(EpIngest *ingest, EpTargetWork *work)
 	if (evolution.change.count > 0)
 	{
 		if (make_columns(&evolution.change))
-			ep_target_reload(ingest->stream, work->target);
+			work->target->changed = true;
 		else
 			note_refusal(&evolution);
 	}
+	hold(ingest, work);
 	settle(&evolution);
 }
 
@@ -236,8 +255,7 @@ ep_ingest_evolve(EpIngest *ingest)
 	qsort(ingest->works, ingest->work_count, sizeof(EpTargetWork *), compare_relations);
 	for (int i = 0; i < ingest->work_count; i++)
 	{
-		if (ingest->works[i]->wish_count > 0)
-			evolve_columns(ingest, ingest->works[i]);
+		evolve_columns(ingest, ingest->works[i]);
 		if (ingest->works[i]->missing_count > 0)
 			evolve_partitions(ingest, ingest->works[i]);
 	}

@@ -72,6 +72,7 @@ ep_ingest_write(EpIngest *ingest)
 	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
 	batch->count = 0;
 	ingest->batch = batch;
+	ep_writer_start(ingest);
 	ep_ingest_walk(ingest, &visitor);
 	ep_writer_flush(ingest, batch);
 	ep_writer_finish(ingest);

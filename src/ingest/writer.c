@@ -8,7 +8,7 @@
  * bad ones are rejected.  A leaf with row triggers, generated columns or foreign storage is written
  * by SQL, one row at a time, because the executor knows best what they need.
  *
- * Locks: ROW EXCLUSIVE on the target and the leaves that get rows, from the first flush on.
+ * Locks: ROW EXCLUSIVE on the target, which evolve took before, and on the leaves that get rows.
  */
 #include "ingest/batch.h"
 
@@ -134,12 +134,12 @@ open_writer(EpIngest *ingest, EpTargetWork *work)
 	return writer;
 }
 
-static EpWriter *
-writer_of(EpIngest *ingest, EpTargetWork *work)
+/* Before any row is built, so that a user's trigger cannot change a table under rows that wait for it. */
+void
+ep_writer_start(EpIngest *ingest)
 {
-	if (work->writer == NULL)
-		work->writer = open_writer(ingest, work);
-	return work->writer;
+	for (int i = 0; i < ingest->work_count; i++)
+		ingest->works[i]->writer = open_writer(ingest, ingest->works[i]);
 }
 
 static void
@@ -182,7 +182,7 @@ ep_writer_finish(EpIngest *ingest)
 bool
 ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 {
-	EpWriter *writer = writer_of(ingest, work);
+	EpWriter *writer = work->writer;
 	TupleConstr *constraints = RelationGetDescr(writer->relation)->constr;
 
 	return writer->root->ri_TrigDesc != NULL || writer->relation->rd_rel->relhasindex ||
@@ -232,7 +232,7 @@ fill(TupleTableSlot *slot, const EpRow *row)
 static void
 buffer_row(EpIngest *ingest, EpRow *row)
 {
-	EpWriter *writer = writer_of(ingest, row->work);
+	EpWriter *writer = row->work->writer;
 	ResultRelInfo *info = writer->root;
 	TupleConversionMap *map = NULL;
 	TupleTableSlot *slot;

@@ -53,8 +53,9 @@ relation_invalidated(Datum arg, Oid relation)
 
 		if (!OidIsValid(relation) || relation == catalog || relation == stream->raw_relation)
 			stream->stale = true;
-		for (int i = 0; !stream->stale && i < stream->target_count; i++)
-			stream->stale = stream->targets[i]->relation == relation;
+		for (int i = 0; i < stream->target_count; i++)
+			if (!OidIsValid(relation) || stream->targets[i]->relation == relation)
+				stream->stale = stream->targets[i]->changed = true;
 	}
 }
 
@@ -338,6 +339,7 @@ ep_stream_add_target(EpStream *stream, int id, Oid relation, const char *route)
 
 	target->id = id;
 	target->relation = relation;
+	target->changed = true; /* nobody tells us of changes until the entry is complete */
 	target->route = MemoryContextStrdup(stream->context, route);
 	if (stream->targets == NULL)
 		stream->targets = MemoryContextAlloc(stream->context, 8 * sizeof(EpTarget *));

@@ -50,6 +50,7 @@ typedef struct EpTarget
 	Oid relation;
 	const char *route; /* "" for the stream's own table */
 	bool tracked;      /* append invalidations */
+	bool changed;      /* the relation, since its columns were read under a lock */
 	EpColumn *columns; /* by path id */
 	uint32 column_capacity;
 	EpAttribute *attributes;
