@@ -67,6 +67,8 @@ SELECT event_pipeline.create_stream('ok', 'xml');
 SELECT event_pipeline.create_stream('ok', 'json', message_type => 'a.B');
 SELECT event_pipeline.create_stream('ok', 'protobuf', framing => 'none');
 SELECT event_pipeline.create_stream('ok', 'json', event_time => 'a..b');
+SELECT event_pipeline.create_stream('ok', 'csv', delimiter => 'ab');
+SELECT event_pipeline.create_stream('ok', 'json', settings => '{"max_columns": "many"}');
 SELECT event_pipeline.create_stream('no_such_schema.ok', 'json');
 SELECT event_pipeline.create_stream(repeat('x', 60), 'json');
 SELECT event_pipeline.create_stream('ok', 'json', partition_interval => '0');

@@ -54,12 +54,17 @@ begin(EpStream *stream, EpRawSource *source)
 	ingest->decoder.schema = stream->message;
 	ingest->decoder.options = stream->options;
 	ingest->decoder.interrupted = interrupted;
-	ingest->counters.last_event = DT_NOBEGIN;
 	ep_rescue_init(&ingest->rescue, &ingest->event_arena, context);
 	return ingest;
 }
 
 /* ---- walking ---- */
+
+static bool
+is_wanted(EpIngest *ingest, const EpRawRow *row, int32 seq)
+{
+	return ingest->source->wants == NULL || ingest->source->wants(ingest->source, row, seq);
+}
 
 static void
 walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
@@ -95,6 +100,8 @@ walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
 		if (code == EP_DONE)
 			break;
 		seq++;
+		if (!is_wanted(ingest, row, seq))
+			continue;
 		if (code == EP_OK)
 			visitor->event(ingest, row, seq, &event);
 		else
@@ -107,12 +114,16 @@ ep_ingest_walk(EpIngest *ingest, const EpVisitor *visitor)
 {
 	EpRawRow row;
 
-	ingest->counters.raw_rows = ingest->counters.bytes = 0;
+	if (ingest->source->wants == NULL)
+		ingest->counters.raw_rows = ingest->counters.bytes = 0;
 	ingest->source->rewind(ingest->source);
 	while (ingest->source->next(ingest->source, ingest->row_context, &row))
 	{
-		ingest->counters.raw_rows++;
-		ingest->counters.bytes += row.length;
+		if (ingest->source->wants == NULL)
+		{
+			ingest->counters.raw_rows++;
+			ingest->counters.bytes += row.length;
+		}
 		walk_row(ingest, &row, visitor);
 		MemoryContextReset(ingest->row_context);
 	}
@@ -300,6 +311,7 @@ ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters)
 	EpRole saved = ep_role_enter_owner(stream->owner);
 	int pinned = ep_settings_pin();
 
+	ingest->counters = *counters;
 	if (stream->format->begin(&ingest->decoder) != EP_OK)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("decoder for format \"%s\" could not start: %s", stream->format->name,

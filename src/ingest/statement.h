@@ -33,6 +33,8 @@ typedef struct EpRawSource
 	void (*rewind)(struct EpRawSource *source);
 	/* false at the end; payload may live in row_context, which is reset before each call */
 	bool (*next)(struct EpRawSource *source, MemoryContext row_context, EpRawRow *row);
+	/* NULL: rows are new, and all events of them wanted.  Else: is this event of a row that was counted before? */
+	bool (*wants)(struct EpRawSource *source, const EpRawRow *row, int32 seq);
 } EpRawSource;
 
 /* What the statement knows of one target beyond the cache. */
@@ -88,7 +90,10 @@ typedef struct EpVisitor
 					const EpError *error);
 } EpVisitor;
 
-/* Take the rows of source through the whole pipeline. The caller has connected to SPI. */
+/*
+ * Take the rows of source through the whole pipeline.  The caller has connected to SPI.  counters go in
+ * as they are to start from (last_event DT_NOBEGIN, else zero) and come out with what was done.
+ */
 extern void ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters);
 
 /* Decode every row once. */

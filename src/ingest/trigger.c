@@ -94,7 +94,7 @@ ep_ingest_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TransitionSource transition = {{rewind_rows, next_row}};
-	EpCounters counters;
+	EpCounters counters = {.last_event = DT_NOBEGIN};
 
 	check_fired_rightly(fcinfo);
 	if (tuplestore_tuple_count(trigger->tg_newtable) == 0)

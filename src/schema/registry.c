@@ -85,10 +85,10 @@ ep_registry_recent_targets(EpStream *stream)
 }
 
 bool
-ep_registry_try_lock(int target_id, EpRegistryLock lock)
+ep_registry_try_lock(int id, EpRegistryLock lock)
 {
 	LOCKTAG tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, ADVISORY_CLASS, target_id, lock);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, ADVISORY_CLASS, id, lock);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

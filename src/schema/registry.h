@@ -26,17 +26,18 @@ extern int ep_registry_find_target(EpStream *stream, const char *route, Oid *rel
 /* How many tables the stream got in the last hour. */
 extern int ep_registry_recent_targets(EpStream *stream);
 
-/* What a registry lock is for: new columns, or new spellings of attributes that have one. */
+/* What a registry lock is for: new columns of a target, new spellings of attributes that have one, a replay. */
 typedef enum EpRegistryLock
 {
 	EP_REGISTRY_COLUMNS = 2,
-	EP_REGISTRY_SPELLINGS = 3
+	EP_REGISTRY_SPELLINGS = 3,
+	EP_REGISTRY_REPLAY = 4 /* of a stream, not a target */
 } EpRegistryLock;
 
 /*
  * Serialise registry writes for one target without waiting: true when this transaction has them
  * to itself until it ends.
  */
-extern bool ep_registry_try_lock(int target_id, EpRegistryLock lock);
+extern bool ep_registry_try_lock(int id, EpRegistryLock lock);
 
 #endif /* EP_SCHEMA_REGISTRY_H */

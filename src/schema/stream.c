@@ -321,6 +321,44 @@ ep_stream_of_raw(Oid raw_relation)
 	return entry->stream;
 }
 
+void
+ep_stream_check_options(EpStream *stream)
+{
+	EpAllocator allocator = ep_palloc_allocator(CurrentMemoryContext);
+	EpArena arenas[3];
+	EpDecoder decoder = {.format = stream->format,
+						 .paths = &stream->paths,
+						 .arena = &arenas[0],
+						 .payload = &arenas[1],
+						 .lasting = &arenas[2],
+						 .schema = stream->message,
+						 .options = stream->options};
+
+	for (int i = 0; i < lengthof(arenas); i++)
+		ep_arena_init(&arenas[i], allocator, (size_t) 256 * 1024 * 1024);
+	if (stream->format->begin(&decoder) != EP_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", decoder.error.message),
+				 decoder.error.path == NULL ? 0 : errdetail("It is \"%s\".", decoder.error.path),
+				 decoder.error.expected == NULL ? 0 : errhint("Expected: %s.", decoder.error.expected)));
+}
+
+EpStream *
+ep_stream_of_event_table(Oid event_relation)
+{
+	static EpStatement statement = {
+		"SELECT raw_table FROM event_pipeline._stream WHERE event_table = $1", 1, {OIDOID}};
+	Datum values[1] = {ObjectIdGetDatum(event_relation)};
+	bool isnull;
+
+	if (ep_catalog_read(&statement, values) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" is not the event table of a stream", get_rel_name(event_relation)),
+				 errhint("Streams are made by event_pipeline.create_stream().")));
+	return ep_stream_of_raw(DatumGetObjectId(ep_catalog_datum(0, 1, &isnull)));
+}
+
 /* ---- targets ---- */
 
 EpTarget *

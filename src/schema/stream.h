@@ -103,6 +103,15 @@ typedef struct EpStream
 /* The stream of a raw table; an error with a hint when it is none. The caller has connected to SPI. */
 extern EpStream *ep_stream_of_raw(Oid raw_relation);
 
+/* The stream of an event table, likewise. */
+extern EpStream *ep_stream_of_event_table(Oid event_relation);
+
+/* Raise 22023 when the decoder does not take the stream's options. */
+extern void ep_stream_check_options(EpStream *stream);
+
+/* Raise 42501 unless the current user owns the relation. */
+extern void ep_check_owner(Oid relation);
+
 /* The target for a route, or NULL when there is none yet. */
 extern EpTarget *ep_stream_target(EpStream *stream, const char *route);
 

@@ -18,8 +18,8 @@ EP_FUNCTION(ep_stream_register);
 EP_FUNCTION(ep_stream_update);
 EP_FUNCTION(ep_stream_forget);
 
-static void
-check_owner(Oid relation)
+void
+ep_check_owner(Oid relation)
 {
 	char *name = get_rel_name(relation);
 
@@ -110,7 +110,7 @@ ep_stream_register(PG_FUNCTION_ARGS)
 	SPI_connect();
 	for (int i = 0; i < 3; i++)
 		if (!PG_ARGISNULL(i))
-			check_owner(PG_GETARG_OID(i));
+			ep_check_owner(PG_GETARG_OID(i));
 	check_format(text_argument(fcinfo, 3), text_argument(fcinfo, 4), setting(PG_GETARG_DATUM(11), "subject"));
 	for (int i = 0; i < 3; i++)
 		check_path(paths[i], text_argument(fcinfo, 5 + i));
@@ -120,6 +120,7 @@ ep_stream_register(PG_FUNCTION_ARGS)
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
 	ep_catalog_run(&insert, values, nulls);
+	ep_stream_check_options(ep_stream_of_raw(PG_GETARG_OID(1)));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -140,13 +141,14 @@ ep_stream_update(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("event table must not be null")));
 	SPI_connect();
-	check_owner(PG_GETARG_OID(0));
+	ep_check_owner(PG_GETARG_OID(0));
 	for (int i = 0; i < 4; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
 	ep_catalog_run(&update, values, nulls);
+	ep_stream_check_options(ep_stream_of_event_table(PG_GETARG_OID(0)));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -164,7 +166,7 @@ ep_stream_forget(PG_FUNCTION_ARGS)
 	Datum values[1] = {PG_GETARG_DATUM(0)};
 
 	SPI_connect();
-	check_owner(PG_GETARG_OID(0));
+	ep_check_owner(PG_GETARG_OID(0));
 	ep_catalog_run(&statement, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();

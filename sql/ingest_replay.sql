@@ -1,0 +1,36 @@
+-- replay(): what was rejected is tried again; what has its row stays as it is.
+SET TimeZone = 'UTC';
+SELECT event_pipeline.create_stream('rp', 'json', event_time => 'ts', event_id => 'id', settings => '{"max_tables_per_hour": 0}', route_by => 'kind');
+INSERT INTO rp_raw (payload) VALUES ('{"id":1,"ts":"2024-06-01T00:00:00Z","v":1}');
+ALTER TABLE rp ADD CONSTRAINT small CHECK (v < 10);
+INSERT INTO rp_raw (payload) VALUES (E'{"id":2,"ts":"2024-06-01T00:00:00Z","v":2}\n{"id":3,"ts":"2024-06-01T00:00:00Z","v":30}\n{"id":\n{"id":2,"ts":"2024-06-01T00:00:00Z"}\n{"id":5,"ts":"2024-06-01T00:00:00Z","v":50}'),
+    ('{"id":6,"ts":"2024-06-01T00:00:00Z","kind":"later"}'), ('[{"id":7,"ts":"2024-06-01T00:00:00Z","v":7},{"id":8');
+SELECT raw_id, seq, stage, attempts FROM event_pipeline.rejected WHERE stream = 'rp' ORDER BY raw_id, seq;
+SELECT events, typed, rejected, duplicates FROM event_pipeline.stream_stats WHERE stream = 'rp';
+-- nothing has changed: the same again
+SELECT * FROM event_pipeline.replay('rp');
+SELECT raw_id, seq, stage, attempts FROM event_pipeline.rejected WHERE stream = 'rp' ORDER BY raw_id, seq;
+SELECT events, typed, rejected, duplicates FROM event_pipeline.stream_stats WHERE stream = 'rp';
+-- the causes are mended: one raw row, then the rest
+ALTER TABLE rp DROP CONSTRAINT small;
+SELECT event_pipeline.alter_stream('rp', settings => '{"max_tables_per_hour": 5}');
+SELECT * FROM event_pipeline.replay('rp', '{3}');
+SELECT * FROM event_pipeline.replay('rp');
+SELECT id, v, _ep_raw_id, _ep_seq FROM rp ORDER BY id;
+SELECT id, _ep_raw_id FROM rp_later;
+SELECT raw_id, seq, stage, attempts FROM event_pipeline.rejected WHERE stream = 'rp' ORDER BY raw_id, seq;
+SELECT events, typed, rejected, duplicates, events = typed + rejected + duplicates AS balanced FROM event_pipeline.stream_stats WHERE stream = 'rp';
+-- raw rows without rejections, or that are not there: nothing happens
+SELECT * FROM event_pipeline.replay('rp', '{1,99,NULL}');
+-- a raw row that went by the trigger is taken in
+SET session_replication_role = replica;
+INSERT INTO rp_raw (payload) VALUES ('{"id":9,"ts":"2024-06-01T00:00:00Z","v":9,"late_column":true}');
+RESET session_replication_role;
+SELECT * FROM event_pipeline.replay('rp', '{5}');
+SELECT id, v, late_column, _ep_raw_id FROM rp WHERE id = 9;
+-- the raw row is gone: its rejection stays
+DELETE FROM rp_raw WHERE raw_id = 4;
+SELECT * FROM event_pipeline.replay('rp');
+SELECT raw_id, seq, stage, attempts FROM event_pipeline.rejected WHERE stream = 'rp' AND raw_id = 4;
+SELECT event_pipeline.replay('no_such_stream');
+SELECT event_pipeline.drop_stream('rp');
