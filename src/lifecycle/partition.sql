@@ -139,7 +139,7 @@ $$;
 COMMENT ON FUNCTION _partition_interval(regclass) IS 'how long each partition of the table is, as pg_partman knows it';
 
 CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[]) RETURNS int
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
 AS $$
 DECLARE
     partman name;
@@ -191,7 +191,7 @@ COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[]) IS
 -- (drained), which move over first: pg_partman's partition_data_time() would insert them anew and fire the triggers of the table.
 CREATE FUNCTION _partition_attach(relation regclass, control name, start timestamptz, until timestamptz, suffix text,
                                   drained regclass) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
 AS $$
 DECLARE
     schema_name name;
