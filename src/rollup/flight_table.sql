@@ -248,13 +248,33 @@ AS $$
 $$;
 COMMENT ON FUNCTION _flight_window(timestamptz, timestamptz, jsonb) IS 'the time in which a flight may have telemetry';
 
+-- In a stream's event table the attributes count, by their path: a payload's own received_at is in received_at_, because
+-- received_at says when the raw row arrived.
+CREATE FUNCTION _flight_events_query(events_relation regclass) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        (SELECT format('SELECT * FROM (SELECT %s FROM %s) e', string_agg(format('%I AS %I', c.column_name, n.name), ', '), events_relation)
+         FROM unnest('{event_id,drone_id,type,boot_id,device_uptime_ms,device_clock,gps_time,gps_week,gps_tow_ms,gps_fix,received_at,upload_id,seq}'::name[]) n (name),
+              LATERAL (SELECT column_name FROM (
+                           SELECT 1 AS choice, s.column_name FROM @extschema@.stream_columns s
+                           WHERE s.target = events_relation AND s.path = n.name::text
+                           UNION ALL
+                           SELECT 2, a.attname FROM pg_attribute a
+                           WHERE a.attrelid = events_relation AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped) o
+                       ORDER BY choice LIMIT 1) c
+         HAVING EXISTS (SELECT FROM @extschema@.stream_columns s WHERE s.target = events_relation)),
+        'SELECT * FROM ' || events_relation)
+$$;
+COMMENT ON FUNCTION _flight_events_query(regclass) IS 'the events of a relation for pair_flights(): the attributes of a stream, else the columns';
+
 CREATE FUNCTION _flight_table_recompute(
     flight_relation regclass, events text, events_relation regclass, telemetry regclass, params jsonb, path text,
     as_of timestamptz, last_as_of timestamptz, granules timestamptz[], sample_granules timestamptz[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    query   text := coalesce(events, 'SELECT * FROM ' || events_relation);
+    query   text := coalesce(events, @extschema@._flight_events_query(events_relation));
     drones  text[] := @extschema@._flight_table_drones(flight_relation, events_relation, as_of, last_as_of, granules);
     changed tstzmultirange;
     flights bigint := 0;
