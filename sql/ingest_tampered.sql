@@ -34,4 +34,15 @@ INSERT INTO ti_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","id":1}');
 -- nor a raw table: what is left can be dropped
 DROP TABLE ti_raw;
 SELECT event_pipeline.drop_stream('ti');
+-- a routed table that was dropped comes back; one that cannot be made costs its own events alone
+SELECT event_pipeline.create_stream('tt', 'json', event_time => 't', route_by => 'r');
+INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":1}');
+DROP TABLE tt_x;
+CREATE VIEW tt_y AS SELECT 1;
+INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":2,"b":"new"}'), ('{"t":"2024-06-01T00:00:00Z","r":"y"}');
+INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":3}');
+SELECT a, b FROM tt_x ORDER BY a;
+SELECT stage, message, expected FROM event_pipeline.rejected WHERE stream = 'tt';
+DROP VIEW tt_y;
+SELECT event_pipeline.drop_stream('tt');
 DROP SCHEMA tampered;

@@ -25,6 +25,9 @@
 #define MAX_LASTING_BYTES ((size_t) 256 * 1024 * 1024)
 #define MAX_ROUTE_LENGTH 200
 
+/* How many new tables a statement tries in vain before it tries no more. */
+#define MAX_REFUSED_ROUTES 20
+
 static bool
 interrupted(void)
 {
@@ -196,6 +199,40 @@ route_of(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, char *buffe
 	return buffer;
 }
 
+typedef struct RefusedRoute
+{
+	char route[EP_NAME_MAX + 1]; /* hash key */
+	const char *reason;
+} RefusedRoute;
+
+/* Trying costs a subtransaction or a worker: once for each route, not once for each event. */
+static bool
+was_refused(EpIngest *ingest, const char *route)
+{
+	RefusedRoute *entry;
+
+	if (ingest->refused == NULL)
+		return false;
+	entry = hash_search(ingest->refused, route, HASH_FIND, NULL);
+	if (entry != NULL)
+		ingest->refused_route = entry->reason;
+	return entry != NULL || hash_get_num_entries(ingest->refused) >= MAX_REFUSED_ROUTES;
+}
+
+static void
+note_refused(EpIngest *ingest, const char *route, const char *reason)
+{
+	HASHCTL control = {
+		.keysize = EP_NAME_MAX + 1, .entrysize = sizeof(RefusedRoute), .hcxt = ingest->context};
+	RefusedRoute *entry;
+
+	if (ingest->refused == NULL)
+		ingest->refused = hash_create("event_pipeline refused routes", MAX_REFUSED_ROUTES, &control,
+									  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	entry = hash_search(ingest->refused, route, HASH_ENTER, NULL);
+	entry->reason = MemoryContextStrdup(ingest->context, reason);
+}
+
 /* The target of a route that another session has made since we last looked. */
 static EpTarget *
 look_for_target(EpStream *stream, const char *route)
@@ -211,7 +248,7 @@ look_for_target(EpStream *stream, const char *route)
 	return target;
 }
 
-/* Make the table for a new route; NULL (and refused_route) when it is not to be had. */
+/* Make the table for a new route; NULL when it is not to be had. */
 static EpTarget *
 make_target(EpIngest *ingest, const char *route, int64 raw_id)
 {
@@ -229,8 +266,11 @@ make_target(EpIngest *ingest, const char *route, int64 raw_id)
 		done = ep_attempt(ep_evolve_table, &change, &error);
 	stream->stale = true;
 	target = look_for_target(stream, route); /* ours, or that of somebody who was faster */
-	if (target == NULL && !done)
-		ingest->refused_route = error != NULL ? error->message : change.refusal;
+	if (target == NULL)
+		note_refused(ingest, route,
+					 error != NULL ? error->message
+					 : !done       ? change.refusal
+								   : "another transaction has made the table");
 	return target;
 }
 
@@ -244,7 +284,7 @@ ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool
 	if (ingest->last_route != NULL && strcmp(ingest->last_route, route) == 0)
 		return ingest->last_work;
 	target = ep_stream_target(ingest->stream, route);
-	if (target == NULL && make)
+	if (target == NULL && !was_refused(ingest, route) && make)
 		target = make_target(ingest, route, raw_id);
 	if (target == NULL)
 		return NULL;

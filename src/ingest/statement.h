@@ -65,6 +65,7 @@ typedef struct EpIngest
 	int work_count;
 	char *last_route; /* routes come in runs */
 	EpTargetWork *last_work;
+	HTAB *refused;             /* routes whose table could not be made */
 	const char *refused_route; /* why the last new table was not made */
 	EpRescue rescue;
 	EpCounters counters;

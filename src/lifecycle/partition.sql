@@ -112,6 +112,10 @@ BEGIN
     IF period < interval '1 day' THEN
         suffix := suffix || '_HH24MISS';
     END IF;
+    -- What is known of an older table of that name, which was dropped by hand.
+    IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = relation) THEN
+        PERFORM @extschema@._partition_drop_config(relation);
+    END IF;
     EXECUTE format($sql$
         INSERT INTO %s (parent_table, control, partition_type, partition_interval, datetime_string, premake,
                         automatic_maintenance, infinite_time_partitions, retention_keep_table, jobmon %s)

@@ -40,6 +40,11 @@ ep_registry_add_path(EpTarget *target, const char *path, const char *identity, c
 int
 ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 {
+	static EpStatement forget = {
+		"DELETE FROM event_pipeline._target t WHERE t.stream_id = $1 AND t.route = $2"
+		" AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.relation)",
+		2,
+		{INT4OID, TEXTOID}};
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._target (stream_id, route, relation) VALUES ($1, $2, $3::regclass)"
 		" RETURNING target_id",
@@ -48,6 +53,7 @@ ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 	Datum values[3] = {Int32GetDatum(stream->id), CStringGetTextDatum(route), ObjectIdGetDatum(relation)};
 	bool isnull;
 
+	ep_catalog_run(&forget, values, NULL);
 	ep_catalog_run(&statement, values, NULL);
 	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
 }

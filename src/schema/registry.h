@@ -17,7 +17,7 @@
 extern void ep_registry_add_path(EpTarget *target, const char *path, const char *identity,
 								 const char *column_name, EpType type, const char *description, int64 raw_id);
 
-/* Record a routed table; gives its target id. */
+/* Record a routed table, in place of one that was dropped by hand; gives its target id. */
 extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relation);
 
 /* The id and the table of a route, as committed by now or made by us; 0 when there is none. */
