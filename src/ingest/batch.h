@@ -30,6 +30,7 @@ typedef struct EpBatch
 	MemoryContext context; /* reset by each flush */
 	EpRow rows[EP_BATCH_ROWS];
 	int count;
+	int slots; /* that writers keep from batch to batch */
 } EpBatch;
 
 /* Turn the event into a row of the batch; false (and *error) when it must be rejected. */

@@ -70,7 +70,7 @@ ep_ingest_write(EpIngest *ingest)
 	EpBatch *batch = MemoryContextAlloc(ingest->context, sizeof(EpBatch));
 
 	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
-	batch->count = 0;
+	batch->count = batch->slots = 0;
 	ingest->batch = batch;
 	ep_writer_start(ingest);
 	ep_ingest_walk(ingest, &visitor);

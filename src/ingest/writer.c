@@ -6,7 +6,8 @@
  * leaf on which users put something that can refuse a row (CHECK, NOT NULL, unique or expression
  * indexes) is written in a subtransaction; when that fails, its rows are tried one by one and the
  * bad ones are rejected.  A leaf with row triggers, generated columns or foreign storage is written
- * by SQL, one row at a time, because the executor knows best what they need.
+ * by SQL, one row at a time, because the executor knows best what they need; so is a table with statement
+ * triggers, which then fire for each row, or with row security that its owner obeys.
  *
  * Locks: ROW EXCLUSIVE on the target, which evolve took before, and on the leaves that get rows.
  */
@@ -22,11 +23,16 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "schema/attempt.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+/* Slots that are kept from batch to batch; with more (rows of many leaves), all are given back. */
+#define MAX_KEPT_SLOTS (4 * EP_BATCH_ROWS)
 
 typedef enum LeafMode
 {
@@ -39,7 +45,7 @@ typedef struct Leaf
 {
 	ResultRelInfo *info;
 	LeafMode mode;
-	BulkInsertState bulk;   /* LEAF_PLAIN only: its pin would outlive a failed subtransaction */
+	BulkInsertState bulk; /* LEAF_PLAIN only: its pin would outlive a failed subtransaction; NULL: none yet */
 	TupleTableSlot **slots; /* EP_BATCH_ROWS, made as needed */
 	int slot_count;
 	EpRow **rows;
@@ -54,6 +60,8 @@ typedef struct EpWriter
 	ModifyTableState *state;
 	PartitionTupleRouting *routing; /* NULL: not partitioned */
 	TupleTableSlot *slot;           /* of the root */
+	bool by_sql;                    /* all leaves are LEAF_SQL */
+	ExprState **defaults;           /* by attnum - 1, NULL: none; or NULL altogether */
 	List *leaves;
 	Leaf *last;
 	SPIPlanPtr insert; /* LEAF_SQL */
@@ -106,6 +114,40 @@ leaf_mode(ResultRelInfo *info)
 	return index_can_refuse(info) ? LEAF_CAREFUL : LEAF_PLAIN;
 }
 
+/* What only the executor does right, whichever leaf a row goes to. */
+static bool
+table_needs_sql(ResultRelInfo *root)
+{
+	Form_pg_class class = root->ri_RelationDesc->rd_rel;
+	TriggerDesc *triggers = root->ri_TrigDesc;
+
+	return (class->relrowsecurity && class->relforcerowsecurity) ||
+		   (triggers != NULL &&
+			(triggers->trig_insert_before_statement || triggers->trig_insert_after_statement));
+}
+
+/* Ours have no default; people's columns may, and identity columns do. */
+static void
+prepare_defaults(EpWriter *writer)
+{
+	TupleDesc descriptor = RelationGetDescr(writer->relation);
+
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+		Node *expression;
+
+		if (attribute->attisdropped || attribute->attgenerated)
+			continue;
+		expression = build_column_default(writer->relation, attribute->attnum);
+		if (expression == NULL)
+			continue;
+		if (writer->defaults == NULL)
+			writer->defaults = palloc0(sizeof(ExprState *) * descriptor->natts);
+		writer->defaults[i] = ExecInitExpr(expression_planner((Expr *) expression), NULL);
+	}
+}
+
 static EpWriter *
 open_writer(EpIngest *ingest, EpTargetWork *work)
 {
@@ -130,6 +172,8 @@ open_writer(EpIngest *ingest, EpTargetWork *work)
 		writer->routing = ExecSetupPartitionTupleRouting(writer->estate, writer->relation);
 	else
 		ExecOpenIndices(writer->root, false);
+	writer->by_sql = table_needs_sql(writer->root);
+	prepare_defaults(writer);
 	MemoryContextSwitchTo(old);
 	return writer;
 }
@@ -142,8 +186,9 @@ ep_writer_start(EpIngest *ingest)
 		ingest->works[i]->writer = open_writer(ingest, ingest->works[i]);
 }
 
+/* Give back what leaves keep from batch to batch. */
 static void
-close_writer(EpWriter *writer)
+release_leaves(EpWriter *writer)
 {
 	ListCell *cell;
 
@@ -151,10 +196,22 @@ close_writer(EpWriter *writer)
 	{
 		Leaf *leaf = lfirst(cell);
 
+		while (leaf->slot_count > 0)
+			ExecDropSingleTupleTableSlot(leaf->slots[--leaf->slot_count]);
 		if (leaf->bulk != NULL)
 			FreeBulkInsertState(leaf->bulk);
-		table_finish_bulk_insert(leaf->info->ri_RelationDesc, 0);
+		leaf->bulk = NULL;
 	}
+}
+
+static void
+close_writer(EpWriter *writer)
+{
+	ListCell *cell;
+
+	release_leaves(writer);
+	foreach (cell, writer->leaves)
+		table_finish_bulk_insert(((Leaf *) lfirst(cell))->info->ri_RelationDesc, 0);
 	if (writer->routing != NULL)
 		ExecCleanupTupleRouting(writer->state, writer->routing);
 	else
@@ -207,15 +264,34 @@ leaf_of(EpIngest *ingest, EpWriter *writer, ResultRelInfo *info)
 	old = MemoryContextSwitchTo(ingest->context);
 	leaf = palloc0(sizeof(Leaf));
 	leaf->info = info;
-	leaf->mode = leaf_mode(info);
+	leaf->mode = writer->by_sql ? LEAF_SQL : leaf_mode(info);
 	leaf->slots = palloc0(sizeof(TupleTableSlot *) * EP_BATCH_ROWS);
 	leaf->rows = palloc(sizeof(EpRow *) * EP_BATCH_ROWS);
-	if (leaf->mode == LEAF_PLAIN)
-		leaf->bulk = GetBulkInsertState();
 	writer->leaves = lappend(writer->leaves, leaf);
 	writer->last = leaf;
 	MemoryContextSwitchTo(old);
 	return leaf;
+}
+
+static void
+make_slot(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+
+	leaf->slots[leaf->slot_count++] = table_slot_create(leaf->info->ri_RelationDesc, NULL);
+	if (leaf->mode == LEAF_PLAIN && leaf->bulk == NULL)
+		leaf->bulk = GetBulkInsertState();
+	ingest->batch->slots++;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+fill_defaults(EpWriter *writer, EpRow *row)
+{
+	for (int i = 0; i < RelationGetDescr(writer->relation)->natts; i++)
+		if (row->nulls[i] && writer->defaults[i] != NULL)
+			row->values[i] =
+				ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(writer->estate), &row->nulls[i]);
 }
 
 static void
@@ -238,6 +314,8 @@ buffer_row(EpIngest *ingest, EpRow *row)
 	TupleTableSlot *slot;
 	Leaf *leaf;
 
+	if (writer->defaults != NULL)
+		fill_defaults(writer, row);
 	fill(writer->slot, row);
 	if (writer->routing != NULL)
 	{
@@ -246,13 +324,7 @@ buffer_row(EpIngest *ingest, EpRow *row)
 	}
 	leaf = leaf_of(ingest, writer, info);
 	if (leaf->count == leaf->slot_count)
-	{
-		MemoryContext old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
-
-		leaf->slots[leaf->slot_count++] =
-			table_slot_create(info->ri_RelationDesc, &writer->estate->es_tupleTable);
-		MemoryContextSwitchTo(old);
-	}
+		make_slot(ingest, writer, leaf);
 	slot = leaf->slots[leaf->count];
 	if (map == NULL)
 		fill(slot, row);
@@ -336,19 +408,24 @@ insert_by_sql(void *argument)
 {
 	LeafInsert *insert = argument;
 	EpWriter *writer = insert->writer;
-	const EpRow *row = insert->leaf->rows[insert->from];
-	int n = list_length(writer->attnums), i = 0;
+	int n = list_length(writer->attnums);
 	Datum *values = palloc(sizeof(Datum) * n);
 	char *nulls = palloc(n + 1);
-	ListCell *cell;
 
-	foreach (cell, writer->attnums)
+	for (int row_number = insert->from; row_number < insert->to; row_number++)
 	{
-		values[i] = row->values[lfirst_int(cell) - 1];
-		nulls[i++] = row->nulls[lfirst_int(cell) - 1] ? 'n' : ' ';
+		const EpRow *row = insert->leaf->rows[row_number];
+		ListCell *cell;
+		int i = 0;
+
+		foreach (cell, writer->attnums)
+		{
+			values[i] = row->values[lfirst_int(cell) - 1];
+			nulls[i++] = row->nulls[lfirst_int(cell) - 1] ? 'n' : ' ';
+		}
+		if (SPI_execute_plan(writer->insert, values, nulls, false, 0) != SPI_OK_INSERT)
+			elog(ERROR, "could not insert into \"%s\"", RelationGetRelationName(writer->relation));
 	}
-	if (SPI_execute_plan(writer->insert, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not insert into \"%s\"", RelationGetRelationName(writer->relation));
 	return true;
 }
 
@@ -405,6 +482,17 @@ refused(EpIngest *ingest, const EpRow *row, const ErrorData *error)
 		ep_dedupe_release(ingest, row->event_id);
 }
 
+/* Does the error tell of the row, or of the moment: a serialization failure, a lock, a broken disk? */
+static bool
+is_about_row(const ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category != ERRCODE_TRANSACTION_ROLLBACK && category != ERRCODE_SYSTEM_ERROR &&
+		   error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
+		   error->sqlerrcode != ERRCODE_INDEX_CORRUPTED;
+}
+
 static void
 insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
@@ -415,24 +503,27 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 
 		if (ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error))
 			succeeded(ingest, leaf->rows[i]);
-		else
+		else if (is_about_row(error))
 			refused(ingest, leaf->rows[i], error);
+		else
+			ReThrowError(error);
 	}
 }
 
+/* All rows in one subtransaction, or none needed; one for each row only when that fails. */
 static void
 flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
 	LeafInsert insert = {writer, leaf, 0, leaf->count};
 	ErrorData *error;
-	bool done = false;
+	bool done;
 
+	if (leaf->mode == LEAF_SQL && writer->insert == NULL)
+		plan_insert(ingest, writer);
 	if (leaf->mode == LEAF_PLAIN)
 		done = insert_into_leaf(&insert);
-	else if (leaf->mode == LEAF_CAREFUL)
-		done = ep_attempt(insert_into_leaf, &insert, &error);
-	else if (writer->insert == NULL)
-		plan_insert(ingest, writer);
+	else
+		done = ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error);
 	if (done)
 		for (int i = 0; i < leaf->count; i++)
 			succeeded(ingest, leaf->rows[i]);
@@ -465,6 +556,13 @@ ep_writer_flush(EpIngest *ingest, EpBatch *batch)
 	for (int i = 0; i < ingest->work_count; i++)
 		if (ingest->works[i]->writer != NULL)
 			flush_writer(ingest, ingest->works[i]->writer);
+	if (batch->slots > MAX_KEPT_SLOTS)
+	{
+		for (int i = 0; i < ingest->work_count; i++)
+			if (ingest->works[i]->writer != NULL)
+				release_leaves(ingest->works[i]->writer);
+		batch->slots = 0;
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(batch->context);
 	batch->count = 0;
