@@ -44,7 +44,6 @@ typedef struct Task
 {
 	Oid database;
 	Oid session_user;
-	bool session_is_superuser;
 	Size length; /* of the request */
 	bool done;   /* out */
 	int64 waited_us;
@@ -116,7 +115,6 @@ delegate(StringInfo request)
 	*task = answer;
 	task->database = MyDatabaseId;
 	task->session_user = GetSessionUserId();
-	task->session_is_superuser = session_auth_is_superuser;
 	task->length = request->len;
 	memcpy(task + 1, request->data, request->len);
 	if (run_worker(segment))
@@ -357,7 +355,7 @@ ep_worker_main(Datum argument)
 	BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
 	StartTransactionCommand();
 	SetConfigOption("lock_timeout", WORKER_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION);
-	SetSessionAuthorization(task->session_user, task->session_is_superuser);
+	SetSessionAuthorization(task->session_user, superuser_arg(task->session_user));
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "event_pipeline schema change");
 	answer_task(task);
