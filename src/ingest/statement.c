@@ -46,6 +46,7 @@ begin(EpStream *stream, EpRawSource *source)
 	ingest->source = source;
 	ingest->context = context;
 	ingest->row_context = AllocSetContextCreate(context, "event_pipeline raw row", ALLOCSET_DEFAULT_SIZES);
+	ingest->event_context = AllocSetContextCreate(context, "event_pipeline event", ALLOCSET_DEFAULT_SIZES);
 	ep_arena_init(&ingest->lasting, allocator, MAX_LASTING_BYTES);
 	ep_arena_init(&ingest->payload, allocator, MAX_PAYLOAD_BYTES);
 	ep_arena_init(&ingest->event_arena, allocator, MAX_EVENT_BYTES);
@@ -69,6 +70,21 @@ is_wanted(EpIngest *ingest, const EpRawRow *row, int32 seq)
 	return ingest->source->wants == NULL || ingest->source->wants(ingest->source, row, seq);
 }
 
+/* Whatever the visitor allocates without further thought is gone afterwards: events are many. */
+static void
+visit(EpIngest *ingest, const EpVisitor *visitor, const EpRawRow *row, int32 seq, EpEvent *event,
+	  bool refused)
+{
+	MemoryContext old = MemoryContextSwitchTo(ingest->event_context);
+
+	if (refused)
+		visitor->refused(ingest, row, seq, event, &ingest->decoder.error);
+	else
+		visitor->event(ingest, row, seq, event);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(ingest->event_context);
+}
+
 static void
 walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
 {
@@ -84,14 +100,14 @@ walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
 	{
 		ep_fail(&decoder->error, EP_E_MISSING, 0,
 				row->payload == NULL ? "payload is null" : "payload is empty");
-		visitor->refused(ingest, row, 0, &event, &decoder->error);
+		visit(ingest, visitor, row, 0, &event, true);
 		return;
 	}
 	if (decoder->format->open(decoder, row->payload, row->length) != EP_OK)
 	{
 		event.bytes = row->payload;
 		event.length = row->length;
-		visitor->refused(ingest, row, 0, &event, &decoder->error);
+		visit(ingest, visitor, row, 0, &event, true);
 		return;
 	}
 	for (;;)
@@ -103,12 +119,8 @@ walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
 		if (code == EP_DONE)
 			break;
 		seq++;
-		if (!is_wanted(ingest, row, seq))
-			continue;
-		if (code == EP_OK)
-			visitor->event(ingest, row, seq, &event);
-		else
-			visitor->refused(ingest, row, seq, &event, &decoder->error);
+		if (is_wanted(ingest, row, seq))
+			visit(ingest, visitor, row, seq, &event, code != EP_OK);
 	}
 }
 

@@ -57,8 +57,9 @@ typedef struct EpIngest
 {
 	EpStream *stream;
 	EpRawSource *source;
-	MemoryContext context;     /* of the statement */
-	MemoryContext row_context; /* per raw row: its payload */
+	MemoryContext context;       /* of the statement */
+	MemoryContext row_context;   /* per raw row: its payload */
+	MemoryContext event_context; /* what visitors allocate without further thought */
 	EpArena lasting, payload, event_arena;
 	EpDecoder decoder;
 	EpTargetWork **works; /* by position of the target in the stream */
@@ -81,7 +82,7 @@ typedef struct EpKeys
 } EpKeys;
 
 /*
- * What walking the rows calls.  seq counts from 1 in each raw row; a refusal of the payload as a whole
+ * What walking the rows calls, in a memory context that lasts as long as the call.  seq counts from 1 in each raw row; a refusal of the payload as a whole
  * has seq 0.
  */
 typedef struct EpVisitor
