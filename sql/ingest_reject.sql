@@ -31,7 +31,20 @@ CREATE TRIGGER rj_check BEFORE INSERT ON rj FOR EACH ROW EXECUTE FUNCTION rj_che
 INSERT INTO rj_raw (payload) VALUES (E'{"ts":"2024-06-01T00:00:05Z","ok":10}\n{"ts":"2024-06-01T00:00:06Z","ok":11}\n{"ts":"2024-06-01T00:00:05Z","ok":12}');
 SELECT ok FROM rj WHERE ok >= 1000 ORDER BY ok;
 SELECT seq, stage, sqlstate, message FROM event_pipeline.rejected WHERE stream = 'rj' AND raw_id = 21;
+-- and one that leaves rows out has them rejected; what else it did stays
+CREATE TABLE rj_elsewhere (ok bigint);
+CREATE OR REPLACE FUNCTION rj_check() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF new.ok = 13 THEN INSERT INTO public.rj_elsewhere VALUES (new.ok); RETURN NULL; END IF;
+    RETURN new;
+END $$;
+INSERT INTO rj_raw (payload) VALUES (E'{"ts":"2024-06-01T00:00:05Z","ok":13}\n{"ts":"2024-06-01T00:00:06Z","ok":14}');
+SELECT ok FROM rj WHERE ok IN (13, 14);
+SELECT ok FROM rj_elsewhere;
+SELECT seq, stage, sqlstate, message FROM event_pipeline.rejected WHERE stream = 'rj' AND raw_id = 22;
+SELECT events = typed + rejected + duplicates AS balanced, typed = (SELECT count(*) FROM rj) AS all_there FROM event_pipeline.stream_stats WHERE stream = 'rj';
 SELECT event_pipeline.drop_stream('rj');
+DROP TABLE rj_elsewhere;
 DROP FUNCTION rj_check;
 -- an event id is free again when its row was refused
 SELECT event_pipeline.create_stream('ri', 'json', event_id => 'id');

@@ -22,7 +22,8 @@ typedef struct EpRow
 	char *event_id;    /* NULL when the stream has none or the event has none */
 	const char *bytes; /* the event as it came, copied when the target might refuse it */
 	size_t length;
-	bool dropped; /* a duplicate */
+	bool dropped;  /* a duplicate */
+	bool left_out; /* a trigger did not let it in, and did not complain */
 } EpRow;
 
 typedef struct EpBatch

@@ -414,7 +414,7 @@ insert_by_sql(void *argument)
 
 	for (int row_number = insert->from; row_number < insert->to; row_number++)
 	{
-		const EpRow *row = insert->leaf->rows[row_number];
+		EpRow *row = insert->leaf->rows[row_number];
 		ListCell *cell;
 		int i = 0;
 
@@ -425,6 +425,7 @@ insert_by_sql(void *argument)
 		}
 		if (SPI_execute_plan(writer->insert, values, nulls, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not insert into \"%s\"", RelationGetRelationName(writer->relation));
+		row->left_out = SPI_processed == 0;
 	}
 	return true;
 }
@@ -493,6 +494,19 @@ is_about_row(const ErrorData *error)
 		   error->sqlerrcode != ERRCODE_INDEX_CORRUPTED;
 }
 
+/* The server took the row without an error. */
+static void
+taken(EpIngest *ingest, const EpRow *row)
+{
+	ErrorData error = {.sqlerrcode = ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+					   .message = "a trigger left the row out"};
+
+	if (row->left_out)
+		refused(ingest, row, &error);
+	else
+		succeeded(ingest, row);
+}
+
 static void
 insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
@@ -502,7 +516,7 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 		ErrorData *error;
 
 		if (ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error))
-			succeeded(ingest, leaf->rows[i]);
+			taken(ingest, leaf->rows[i]);
 		else if (is_about_row(error))
 			refused(ingest, leaf->rows[i], error);
 		else
@@ -526,7 +540,7 @@ flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 		done = ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error);
 	if (done)
 		for (int i = 0; i < leaf->count; i++)
-			succeeded(ingest, leaf->rows[i]);
+			taken(ingest, leaf->rows[i]);
 	else
 		insert_one_by_one(ingest, writer, leaf);
 	for (int i = 0; i < leaf->count; i++)
