@@ -356,6 +356,17 @@ account(EpIngest *ingest)
 	ep_journal_count(ingest->stream, &ingest->counters);
 }
 
+static void
+start_decoder(EpIngest *ingest)
+{
+	const EpFormat *format = ingest->stream->format;
+
+	if (format->begin(&ingest->decoder) != EP_OK)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("decoder for format \"%s\" could not start: %s", format->name,
+							   ingest->decoder.error.message)));
+}
+
 void
 ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters)
 {
@@ -364,15 +375,26 @@ ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters)
 	int pinned = ep_settings_pin();
 
 	ingest->counters = *counters;
-	if (stream->format->begin(&ingest->decoder) != EP_OK)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("decoder for format \"%s\" could not start: %s", stream->format->name,
-							   ingest->decoder.error.message)));
+	start_decoder(ingest);
 	ep_ingest_survey(ingest);
 	ep_ingest_evolve(ingest);
 	ep_ingest_write(ingest);
 	account(ingest);
 	*counters = ingest->counters;
+	ep_settings_unpin(pinned);
+	ep_role_leave(saved);
+	MemoryContextDelete(ingest->context);
+}
+
+void
+ep_ingest_read(EpStream *stream, EpRawSource *source, const EpVisitor *visitor)
+{
+	EpIngest *ingest = begin(stream, source);
+	EpRole saved = ep_role_enter_owner(stream->owner);
+	int pinned = ep_settings_pin();
+
+	start_decoder(ingest);
+	ep_ingest_walk(ingest, visitor);
 	ep_settings_unpin(pinned);
 	ep_role_leave(saved);
 	MemoryContextDelete(ingest->context);

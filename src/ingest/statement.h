@@ -98,6 +98,9 @@ typedef struct EpVisitor
  */
 extern void ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters);
 
+/* Only decode them, for the visitor. */
+extern void ep_ingest_read(EpStream *stream, EpRawSource *source, const EpVisitor *visitor);
+
 /* Decode every row once. */
 extern void ep_ingest_walk(EpIngest *ingest, const EpVisitor *visitor);
 

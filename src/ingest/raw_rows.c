@@ -1,0 +1,112 @@
+/*
+ * raw_rows.c
+ *	  Raw rows that are there already, by their ids, as a source for another run.
+ */
+#include "ingest/raw_rows.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "schema/catalog.h"
+#include "schema/role.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+char *
+ep_relation_name(Oid relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  get_rel_name(relation));
+}
+
+static void
+rewind_rows(EpRawSource *source)
+{
+	((EpRawRows *) source)->at = -1;
+}
+
+static bool
+next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *raw)
+{
+	EpRawRows *rows = (EpRawRows *) source;
+	Oid types[1] = {INT8OID};
+	Datum values[1];
+	bool isnull;
+	Datum payload;
+
+	if (++rows->at >= rows->count)
+		return false;
+	*raw = (EpRawRow){.raw_id = rows->ids[rows->at]};
+	values[0] = Int64GetDatum(raw->raw_id);
+	if (SPI_execute_with_args(rows->fetch, 1, types, values, NULL, false, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+						errmsg("raw row " INT64_FORMAT " has gone while it was read again", raw->raw_id)));
+	raw->received_at = DatumGetTimestampTz(ep_catalog_datum(0, 1, &isnull));
+	payload = ep_catalog_datum(0, 2, &isnull);
+	if (!isnull)
+	{
+		MemoryContext old = MemoryContextSwitchTo(row_context);
+		struct varlena *bytes = PG_DETOAST_DATUM_COPY(payload);
+
+		MemoryContextSwitchTo(old);
+		raw->payload = VARDATA_ANY(bytes);
+		raw->length = VARSIZE_ANY_EXHDR(bytes);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+Datum
+ep_raw_rows_ids(const EpRawRows *rows)
+{
+	Datum *items = palloc(sizeof(Datum) * Max(rows->count, 1));
+
+	for (int i = 0; i < rows->count; i++)
+		items[i] = Int64GetDatum(rows->ids[i]);
+	return PointerGetDatum(
+		construct_array(items, rows->count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static uint64
+select_with(EpStream *stream, const char *sql, Datum ids)
+{
+	EpRole saved = ep_role_enter_owner(stream->owner);
+	Oid types[1] = {INT8ARRAYOID};
+
+	if (SPI_execute_with_args(sql, 1, types, &ids, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read tables of the stream");
+	ep_role_leave(saved);
+	return SPI_processed;
+}
+
+uint64
+ep_raw_rows_select(const EpRawRows *rows, const char *sql)
+{
+	return select_with(rows->stream, sql, ep_raw_rows_ids(rows));
+}
+
+void
+ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids)
+{
+	char *table = ep_relation_name(stream->raw_relation);
+	MemoryContext context = CurrentMemoryContext;
+	uint64 n;
+
+	rows->source.rewind = rewind_rows;
+	rows->source.next = next_row;
+	rows->stream = stream;
+	rows->fetch = psprintf("SELECT received_at, payload FROM %s WHERE raw_id = $1", table);
+	n = select_with(
+		stream,
+		psprintf("SELECT raw_id FROM %s WHERE raw_id = ANY ($1) AND raw_id IS NOT NULL ORDER BY raw_id",
+				 table),
+		PointerGetDatum(ids));
+	rows->ids = MemoryContextAlloc(context, sizeof(int64) * Max(n, 1));
+	rows->count = (int) n;
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+
+		rows->ids[i] = DatumGetInt64(ep_catalog_datum(i, 1, &isnull));
+	}
+}

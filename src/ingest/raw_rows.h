@@ -1,0 +1,56 @@
+/*
+ * raw_rows.h
+ *	  Raw rows that are there already, by their ids, as a source for another run (replay, verify).
+ */
+#ifndef EP_INGEST_RAW_ROWS_H
+#define EP_INGEST_RAW_ROWS_H
+
+#include "ingest/statement.h"
+#include "utils/array.h"
+#include "utils/hsearch.h"
+
+typedef struct EpRawRows
+{
+	EpRawSource source; /* first: a source is cast to its EpRawRows */
+	EpStream *stream;
+	int64 *ids; /* ascending */
+	int count;
+	int at; /* the row handed out last */
+	char *fetch;
+} EpRawRows;
+
+/* One event: key of hash tables that say which events have a row. */
+typedef struct EpEventKey
+{
+	int64 raw_id;
+	int32 seq;
+	int32 zero; /* keys are compared as bytes */
+} EpEventKey;
+
+static inline EpEventKey
+ep_event_key(int64 raw_id, int32 seq)
+{
+	EpEventKey key;
+
+	memset(&key, 0, sizeof key);
+	key.raw_id = raw_id;
+	key.seq = seq;
+	return key;
+}
+
+/*
+ * Of these ids (bigint[], ascending, without nulls), the rows that are still there.  The caller has connected to SPI;
+ * everything lives in the current memory context.
+ */
+extern void ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids);
+
+/* The ids as bigint[]. */
+extern Datum ep_raw_rows_ids(const EpRawRows *rows);
+
+/* Run "... $1 ..." with the ids, as the owner of the stream's tables; results in SPI_tuptable, their number returned. */
+extern uint64 ep_raw_rows_select(const EpRawRows *rows, const char *sql);
+
+/* "schema"."name", quoted as needed; palloc'ed. */
+extern char *ep_relation_name(Oid relation);
+
+#endif /* EP_INGEST_RAW_ROWS_H */

@@ -1,0 +1,327 @@
+/*
+ * verify.c
+ *	  Proving that nothing is lost: raw rows are decoded again and held against their rows.
+ *
+ * Every attribute of every event must be in its column with its very value, or in _ep_rescued; nothing may be in
+ * a row that its payload does not say; and every event must have a row or a rejection (duplicates of streams with
+ * event_id have neither).  What differs is listed; writes nothing.
+ */
+#include "ingest/raw_rows.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "ingest/clock.h"
+#include "ingest/datum.h"
+#include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
+#include "schema/catalog.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+/* A row that an event became, or only the note that it was rejected. */
+typedef struct StoredEvent
+{
+	EpEventKey key;
+	HeapTuple tuple; /* NULL: rejected */
+	TupleDesc descriptor;
+	EpTarget *target;
+	bool met; /* its event was found in the raw row */
+} StoredEvent;
+
+typedef struct Verify
+{
+	EpRawRows rows; /* first */
+	HTAB *stored;
+	ReturnSetInfo *result;
+	EpRescue rescue;
+	EpRescue *expected; /* &rescue once it is set up */
+} Verify;
+
+/* ---- reporting ---- */
+
+static void
+report(Verify *verify, int64 raw_id, int32 seq, const char *path, const char *problem)
+{
+	Datum values[4] = {Int64GetDatum(raw_id), Int32GetDatum(seq)};
+	bool nulls[4] = {false, false, path == NULL, false};
+
+	if (path != NULL)
+		values[2] = CStringGetTextDatum(path);
+	values[3] = CStringGetTextDatum(problem);
+	tuplestore_putvalues(verify->result->setResult, verify->result->setDesc, values, nulls);
+}
+
+/* ---- what is stored ---- */
+
+static StoredEvent *
+enter(Verify *verify, int64 raw_id, int32 seq)
+{
+	EpEventKey key = ep_event_key(raw_id, seq);
+	bool found;
+	StoredEvent *event = hash_search(verify->stored, &key, HASH_ENTER, &found);
+
+	if (found && event->tuple != NULL)
+		report(verify, raw_id, seq, NULL, "the event has more than one row");
+	event->tuple = NULL;
+	event->met = false;
+	return event;
+}
+
+static void
+read_rejections(Verify *verify)
+{
+	static EpStatement statement = {
+		"SELECT raw_id, seq FROM event_pipeline._rejection WHERE stream_id OPERATOR(pg_catalog.=) $1"
+		" AND raw_id OPERATOR(pg_catalog.=) ANY ($2)",
+		2,
+		{INT4OID, INT8ARRAYOID}};
+	Datum values[2] = {Int32GetDatum(verify->rows.stream->id), ep_raw_rows_ids(&verify->rows)};
+	uint64 n = ep_catalog_read(&statement, values);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+
+		enter(verify, DatumGetInt64(ep_catalog_datum(i, 1, &isnull)),
+			  DatumGetInt32(ep_catalog_datum(i, 2, &isnull)));
+	}
+}
+
+static void
+read_target(Verify *verify, EpTarget *target)
+{
+	uint64 n = ep_raw_rows_select(&verify->rows, psprintf("SELECT * FROM %s WHERE _ep_raw_id = ANY ($1)",
+														  ep_relation_name(target->relation)));
+	SPITupleTable *table = SPI_tuptable;
+	int raw_id = SPI_fnumber(table->tupdesc, "_ep_raw_id"), seq = SPI_fnumber(table->tupdesc, "_ep_seq");
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		StoredEvent *event =
+			enter(verify, DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, raw_id, &isnull)),
+				  DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, seq, &isnull)));
+
+		event->tuple = table->vals[i];
+		event->descriptor = table->tupdesc;
+		event->target = target;
+	}
+}
+
+/* ---- one attribute ---- */
+
+/* A column of the stored row by its name: SELECT * leaves dropped columns out, so numbers differ. */
+static Datum
+stored_column(const StoredEvent *event, const char *name, bool *isnull)
+{
+	int number = SPI_fnumber(event->descriptor, name);
+
+	*isnull = true;
+	return number > 0 ? SPI_getbinval(event->tuple, event->descriptor, number, isnull) : (Datum) 0;
+}
+
+static bool
+column_holds(const StoredEvent *event, const EpColumn *column, const char *name, const EpValue *value)
+{
+	int16 length;
+	bool by_value, isnull;
+	Datum stored = stored_column(event, name, &isnull);
+
+	if (isnull || !ep_type_accepts(column->type, value))
+		return false;
+	get_typlenbyval(get_atttype(event->target->relation, column->attnum), &length, &by_value);
+	return datum_image_eq(stored, ep_datum(column->type, value), by_value, length);
+}
+
+/* The value of a key of a jsonb object, or NULL. */
+static Jsonb *
+member(Jsonb *object, const char *key)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(&object->root, key, strlen(key), NULL);
+
+	return value == NULL ? NULL : JsonbValueToJsonb(value);
+}
+
+/* Is the value among the copies of the path that were rescued? */
+static bool
+rescue_holds(Verify *verify, const StoredEvent *event, const EpField *field, const char *path)
+{
+	bool isnull;
+	Datum stored = stored_column(event, "_ep_rescued", &isnull);
+	Jsonb *wanted;
+
+	if (isnull)
+		return false;
+	ep_rescue_begin(&verify->rescue);
+	ep_rescue_add(&verify->rescue, field->path, &field->value, "verify");
+	if (verify->rescue.overflow)
+		return false;
+	wanted = member(member(DatumGetJsonbP(ep_rescue_datum(&verify->rescue)), path), "v");
+	for (int copy = 1;; copy++)
+	{
+		Jsonb *kept = member(DatumGetJsonbP(stored), copy == 1 ? path : psprintf("%s#%d", path, copy));
+
+		if (kept == NULL)
+			return false;
+		if (compareJsonbContainers(&member(kept, "v")->root, &wanted->root) == 0)
+			return true;
+	}
+}
+
+/* ---- one event ---- */
+
+static void
+verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
+{
+	Bitmapset *met = NULL;
+
+	for (uint32 i = 0; i < decoded->field_count; i++)
+	{
+		const EpField *field = &decoded->fields[i];
+		const EpColumn *column = ep_target_column(event->target, field->path, ingest->stream->context);
+		char *path = ep_path_to_text(field->path, &ingest->event_arena);
+		char *name = column->state == EP_COLUMN_KNOWN
+						 ? get_attname(event->target->relation, column->attnum, true)
+						 : NULL;
+
+		if (field->value.kind == EP_NULL)
+			continue;
+		if (name != NULL)
+			met = bms_add_member(met, column->attnum);
+		if (!(name != NULL && column_holds(event, column, name, &field->value)) &&
+			!rescue_holds(verify, event, field, path))
+			report(verify, event->key.raw_id, event->key.seq, path,
+				   "the value is neither in its column nor rescued");
+	}
+	for (int i = 0; i < event->target->attribute_count; i++)
+	{
+		const EpAttribute *attribute = &event->target->attributes[i];
+		bool isnull;
+
+		(void) stored_column(event, attribute->column_name, &isnull);
+		if (!isnull && !bms_is_member(attribute->attnum, met))
+			report(verify, event->key.raw_id, event->key.seq, attribute->column_name,
+				   "the column has a value that the payload does not have");
+	}
+}
+
+static void
+verify_time(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpRawRow *raw,
+			const EpEvent *decoded)
+{
+	EpKeys keys;
+	TimestampTz time;
+	EpError error;
+	bool isnull;
+
+	ep_ingest_keys(ingest, decoded, &keys);
+	if (ep_clock_read(ingest->stream, decoded, keys.time, raw->received_at, &time, &error) != EP_OK ||
+		DatumGetTimestampTz(stored_column(event, "event_time", &isnull)) != time)
+		report(verify, raw->raw_id, event->key.seq, "event_time", "the row has another time than its event");
+}
+
+static void
+verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
+{
+	Verify *verify = (Verify *) ingest->source;
+	EpEventKey key = ep_event_key(raw->raw_id, seq);
+	StoredEvent *event = hash_search(verify->stored, &key, HASH_FIND, NULL);
+
+	if (verify->expected == NULL)
+	{
+		ep_rescue_init(&verify->rescue, &ingest->event_arena, ingest->context);
+		verify->expected = &verify->rescue;
+	}
+	if (event == NULL)
+	{
+		if (ingest->stream->event_id == NULL)
+			report(verify, raw->raw_id, seq, NULL, "the event has neither a row nor a rejection");
+		return;
+	}
+	event->met = true;
+	if (event->tuple == NULL)
+		return; /* rejected for its time, table or a constraint */
+	verify_time(verify, ingest, event, raw, decoded);
+	verify_fields(verify, ingest, event, decoded);
+}
+
+static void
+verify_refused(EpIngest *ingest, const EpRawRow *raw, int32 seq, const EpEvent *decoded, const EpError *error)
+{
+	Verify *verify = (Verify *) ingest->source;
+	EpEventKey key = ep_event_key(raw->raw_id, seq);
+	StoredEvent *event = hash_search(verify->stored, &key, HASH_FIND, NULL);
+
+	if (event == NULL || event->tuple != NULL)
+		report(verify, raw->raw_id, seq, NULL, "the event cannot be decoded and is not rejected");
+	if (event != NULL)
+		event->met = true;
+}
+
+/* Rows without an event in their raw row. */
+static void
+report_orphans(Verify *verify)
+{
+	HASH_SEQ_STATUS scan;
+	StoredEvent *event;
+
+	hash_seq_init(&scan, verify->stored);
+	while ((event = hash_seq_search(&scan)) != NULL)
+		if (!event->met)
+			report(verify, event->key.raw_id, event->key.seq, NULL,
+				   event->tuple != NULL ? "the row has no event in its raw row"
+										: "the rejection has no event in its raw row");
+}
+
+/* As many raw ids as asked for, at random, as bigint[]. */
+static Datum
+sample(EpStream *stream, int64 count)
+{
+	Oid types[1] = {INT8OID};
+	Datum values[1] = {Int64GetDatum(count)};
+	char *sql = psprintf(
+		"SELECT ARRAY(SELECT raw_id FROM %s WHERE raw_id IS NOT NULL ORDER BY pg_catalog.random() LIMIT $1)",
+		ep_relation_name(stream->raw_relation));
+	bool isnull;
+
+	if (SPI_execute_with_args(sql, 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read raw rows");
+	return ep_catalog_datum(0, 1, &isnull);
+}
+
+/*
+ * _verify(event_table regclass, sample bigint) returns setof (raw_id, seq, path, problem): what is not as its
+ * payload says, in that many raw rows taken at random; NULL: in all.
+ */
+EP_FUNCTION(ep_verify);
+
+Datum
+ep_verify(PG_FUNCTION_ARGS)
+{
+	static const EpVisitor visitor = {verify_event, verify_refused};
+	Verify verify = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
+	HASHCTL control = {
+		.keysize = sizeof(EpEventKey), .entrysize = sizeof(StoredEvent), .hcxt = CurrentMemoryContext};
+	EpStream *stream;
+
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	stream = ep_stream_of_event_table(PG_GETARG_OID(0));
+	ep_check_owner(stream->event_relation);
+	verify.stored =
+		hash_create("event_pipeline stored events", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ep_raw_rows_open(&verify.rows, stream,
+					 DatumGetArrayTypeP(sample(stream, PG_ARGISNULL(1) ? PG_INT64_MAX : PG_GETARG_INT64(1))));
+	read_rejections(&verify);
+	for (int t = 0; t < stream->target_count; t++)
+		read_target(&verify, stream->targets[t]);
+	ep_ingest_read(stream, &verify.rows.source, &visitor);
+	report_orphans(&verify);
+	SPI_finish();
+	PG_RETURN_NULL();
+}
