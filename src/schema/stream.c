@@ -3,8 +3,8 @@
  *	  The per-backend cache of streams, built from the catalog.
  *
  * Each entry owns a memory context under CacheMemoryContext.  An invalidation only marks an entry
- * stale; the next look-up replaces it, and the replaced entry is deleted at the end of the
- * transaction, because a statement further up may still hold it.
+ * stale, also while it is being built; the next look-up replaces it.  Stale and replaced entries are
+ * deleted at the end of the transaction, because a statement further up may still hold them.
  */
 #include "schema/stream.h"
 
@@ -26,9 +26,10 @@
 #define MAX_PATHS 20000
 #define MAX_PATH_BYTES (64 * 1024 * 1024)
 
-static HTAB *streams; /* by raw relation */
-static List *orphans; /* memory contexts of replaced entries */
-static Oid catalog;   /* _stream, whose invalidation stands for all of our catalog */
+static HTAB *streams;      /* by raw relation */
+static EpStream *building; /* not in streams yet, but to be told of changes all the same */
+static List *orphans;      /* memory contexts of replaced entries */
+static Oid catalog;        /* _stream, whose invalidation stands for all of our catalog */
 
 typedef struct StreamEntry
 {
@@ -39,37 +40,54 @@ typedef struct StreamEntry
 /* ---- invalidation ---- */
 
 static void
+mark_stale(EpStream *stream, Oid relation)
+{
+	if (!OidIsValid(relation) || relation == catalog || relation == stream->raw_relation)
+		stream->stale = true;
+	for (int i = 0; i < stream->target_count; i++)
+		if (!OidIsValid(relation) || stream->targets[i]->relation == relation)
+			stream->stale = stream->targets[i]->changed = true;
+}
+
+static void
 relation_invalidated(Datum arg, Oid relation)
 {
 	HASH_SEQ_STATUS scan;
 	StreamEntry *entry;
 
+	if (building != NULL)
+		mark_stale(building, relation);
 	if (streams == NULL)
 		return;
 	hash_seq_init(&scan, streams);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-	{
-		EpStream *stream = entry->stream;
-
-		if (!OidIsValid(relation) || relation == catalog || relation == stream->raw_relation)
-			stream->stale = true;
-		for (int i = 0; i < stream->target_count; i++)
-			if (!OidIsValid(relation) || stream->targets[i]->relation == relation)
-				stream->stale = stream->targets[i]->changed = true;
-	}
+		mark_stale(entry->stream, relation);
 }
 
+/* Nobody holds an entry now: stale ones go, among them those of streams that were dropped. */
 static void
 transaction_ended(XactEvent event, void *arg)
 {
+	HASH_SEQ_STATUS scan;
+	StreamEntry *entry;
 	ListCell *cell;
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
+	building = NULL;
 	foreach (cell, orphans)
 		MemoryContextDelete((MemoryContext) lfirst(cell));
 	list_free(orphans);
 	orphans = NIL;
+	if (streams == NULL)
+		return;
+	hash_seq_init(&scan, streams);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->stream->stale)
+		{
+			MemoryContextDelete(entry->stream->context);
+			(void) hash_search(streams, &entry->raw_relation, HASH_REMOVE, NULL);
+		}
 }
 
 void
@@ -246,6 +264,25 @@ load_targets(EpStream *stream)
 		ep_target_reload(stream, stream->targets[i]);
 }
 
+/* Compile the message type; entries of an older generation of the protobuf registry are stale. */
+static void
+load_message(EpStream *stream)
+{
+	if (!stream->format->needs_schema)
+		return;
+	stream->message = ep_protobuf_message(stream->subject, stream->message_type);
+	stream->message_generation = ep_protobuf_generation();
+}
+
+static void
+free_at_end(MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	orphans = lappend(orphans, context);
+	MemoryContextSwitchTo(old);
+}
+
 static EpStream *
 build_stream(Oid raw_relation)
 {
@@ -253,43 +290,30 @@ build_stream(Oid raw_relation)
 		AllocSetContextCreate(CacheMemoryContext, "event_pipeline stream", ALLOCSET_DEFAULT_SIZES);
 	EpStream *stream = MemoryContextAllocZero(context, sizeof(EpStream));
 
-	/* Were we to fail half-way, the transaction's end frees it. */
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-		orphans = lappend(orphans, context);
-		MemoryContextSwitchTo(old);
-	}
+	free_at_end(context); /* were we to fail half-way */
 	stream->context = context;
 	stream->raw_relation = raw_relation;
 	if (!ep_path_tree_init(&stream->paths, ep_palloc_allocator(context), MAX_PATHS))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	catalog = ep_catalog_relation("_stream");
+	building = stream;
 	load_stream_row(stream);
 	load_options(stream);
 	stream->raw_id = raw_column(stream, "raw_id", INT8OID);
 	stream->received_at = raw_column(stream, "received_at", TIMESTAMPTZOID);
 	stream->payload = raw_column(stream, "payload", stream->format->binary ? BYTEAOID : TEXTOID);
 	load_targets(stream);
+	load_message(stream);
+	building = NULL;
 	orphans = list_delete_ptr(orphans, context);
 	return stream;
-}
-
-/* Compile the message type anew when the protobuf registry has moved on. */
-static void
-refresh_message(EpStream *stream)
-{
-	if (!stream->format->needs_schema || stream->message_generation == ep_protobuf_generation())
-		return;
-	stream->message = ep_protobuf_message(stream->subject, stream->message_type);
-	stream->message_generation = ep_protobuf_generation();
 }
 
 EpStream *
 ep_stream_of_raw(Oid raw_relation)
 {
 	StreamEntry *entry;
-	bool found;
+	EpStream *stream;
 
 	if (streams == NULL)
 	{
@@ -304,21 +328,12 @@ ep_stream_of_raw(Oid raw_relation)
 		entry->stream->stale = true;
 	if (entry != NULL && !entry->stream->stale)
 		return entry->stream;
-	{
-		EpStream *stream = build_stream(raw_relation);
-
-		refresh_message(stream);
-		if (entry != NULL)
-		{
-			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-			orphans = lappend(orphans, entry->stream->context);
-			MemoryContextSwitchTo(old);
-		}
-		entry = hash_search(streams, &raw_relation, HASH_ENTER, &found);
-		entry->stream = stream;
-	}
-	return entry->stream;
+	stream = build_stream(raw_relation);
+	if (entry != NULL)
+		free_at_end(entry->stream->context);
+	entry = hash_search(streams, &raw_relation, HASH_ENTER, NULL);
+	entry->stream = stream;
+	return stream;
 }
 
 void
