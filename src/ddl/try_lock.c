@@ -9,6 +9,7 @@
 #include "commands/trigger.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "portability/instr_time.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -31,26 +32,29 @@ used_by_this_session(List *relations)
 	return false;
 }
 
-/* One round: all or nothing. */
-static bool
-lock_all(List *relations)
+static void
+unlock(List *relations, int count)
 {
-	ListCell *cell;
+	for (int i = 0; i < count; i++)
+		UnlockRelationOid(list_nth_oid(relations, i), AccessExclusiveLock);
+}
 
-	foreach (cell, relations)
-		if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock))
-		{
-			ListCell *taken;
+/* One round, all or nothing: the parent and its partitions, or NIL. */
+static List *
+lock_all(Oid relation)
+{
+	/* The parent comes first in the list, leaves follow in OID order. */
+	List *relations = find_all_inheritors(relation, NoLock, NULL);
+	int count = 0;
 
-			foreach (taken, relations)
-			{
-				if (taken == cell)
-					break;
-				UnlockRelationOid(lfirst_oid(taken), AccessExclusiveLock);
-			}
-			return false;
-		}
-	return true;
+	while (count < list_length(relations) &&
+		   ConditionalLockRelationOid(list_nth_oid(relations, count), AccessExclusiveLock))
+		count++;
+	/* ALTER TABLE would wait for a partition that was attached since we made the list, and miss a dropped one. */
+	if (count == list_length(relations) && equal(relations, find_all_inheritors(relation, NoLock, NULL)))
+		return relations;
+	unlock(relations, count);
+	return NIL;
 }
 
 static int64
@@ -71,14 +75,11 @@ ep_ddl_try_lock(Oid relation, int budget_ms, int64 *waited_us)
 	INSTR_TIME_SET_CURRENT(start);
 	for (;;)
 	{
-		/* The parent comes first in the list, leaves follow in OID order. */
-		List *relations = find_all_inheritors(relation, NoLock, NULL);
-		bool locked = lock_all(relations);
+		List *relations = lock_all(relation);
 
 		*waited_us = elapsed_us(start);
-		if (locked)
+		if (relations != NIL)
 			return used_by_this_session(relations) ? "busy" : NULL;
-		list_free(relations);
 		if (*waited_us >= (int64) budget_ms * 1000)
 			return "lock";
 		CHECK_FOR_INTERRUPTS();
