@@ -97,7 +97,7 @@ ep_coverage_read(Oid relation_id)
 
 	coverage->everything = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
 	if (!coverage->everything)
-		bounds = RelationGetPartitionDesc(relation, false)->boundinfo;
+		bounds = RelationGetPartitionDesc(relation, true)->boundinfo; /* not those being detached */
 	coverage->count = bounds == NULL ? 0 : bounds->ndatums;
 	coverage->bounds = palloc(sizeof(TimestampTz) * (coverage->count + 1));
 	coverage->covered = palloc0(sizeof(bool) * (coverage->count + 1));
