@@ -24,11 +24,14 @@ trap 'exit 143' TERM
 
 say() { printf '%s\n' "$*"; }
 
-# fail MESSAGE [WHAT TO DO]
+on_fail() { :; }
+
+# fail MESSAGE [WHAT TO DO]; a script may define on_fail for its last words.
 fail()
 {
 	printf '\nerror: %s\n' "$1" >&2
 	if [ -n "${2-}" ]; then printf 'what to do: %s\n' "$2" >&2; fi
+	on_fail
 	exit 1
 }
 
