@@ -43,4 +43,12 @@ SELECT while_reading, _ep_rescued FROM dc WHERE _ep_raw_id IN (3, 4) ORDER BY _e
 -- INSERT ... SELECT from the event table itself
 INSERT INTO dc_raw (payload) SELECT '{"from_itself":1}' FROM dc LIMIT 1;
 SELECT _ep_rescued FROM dc WHERE _ep_raw_id = 5;
-SELECT event_pipeline.drop_stream(s) FROM unnest('{rs,nm,dc}'::text[]) s;
+-- a row that is wider than a page keeps the rest beside its columns, whatever the lengths of its values
+SELECT event_pipeline.create_stream('wd', 'json', settings => '{"max_new_columns": 400}');
+INSERT INTO wd_raw (payload) SELECT json_object_agg('c' || i, repeat('x', 20)) FROM generate_series(1, 390) i;
+INSERT INTO wd_raw (payload)
+SELECT (SELECT json_object_agg('c' || i, left(CASE WHEN n % 2 = 0 THEN repeat('x', 999) ELSE md5(i::text) || md5((-i)::text) END, n)) FROM generate_series(1, 390) i)
+FROM generate_series(1, 64) n;
+SELECT count(*) AS rows, bool_and((SELECT count(*) FROM jsonb_each_text(to_jsonb(wd) - '_ep_rescued') e WHERE e.key LIKE 'c%' AND e.value IS NOT NULL)
+       + (SELECT count(*) FROM jsonb_object_keys(coalesce(_ep_rescued, '{}'))) = 390) AS complete FROM wd;
+SELECT event_pipeline.drop_stream(s) FROM unnest('{rs,nm,dc,wd}'::text[]) s;

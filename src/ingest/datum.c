@@ -138,7 +138,10 @@ ep_datum_width(EpType type, const EpValue *value)
 {
 	int worst = ep_type_worst_width(type);
 
-	if (value->kind == EP_TEXT || value->kind == EP_BYTES)
-		return Min(worst, (int) Min(value->length, 64) + 4);
+	/* Short ones have a header of one byte, and no padding. */
+	if ((type == EP_TYPE_TEXT || type == EP_TYPE_BYTEA) && value->length <= 20)
+		return value->length + 1;
+	if (type == EP_TYPE_NUMERIC) /* two bytes for four digits, and as much for what the point splits */
+		return Min(worst, 9 + 2 * (int) (value->text == NULL ? 5 : Min(value->length, 64) / 4));
 	return worst;
 }

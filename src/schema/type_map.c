@@ -6,7 +6,12 @@
 
 #include "catalog/pg_type.h"
 
-#define TOAST_POINTER_WIDTH 18
+/*
+ * Widths count the padding that may come before the value.  What has no fixed length leaves the row
+ * when it is longer than 24 bytes with its header, and is then 18; or it is compressed to 24 at
+ * most, and aligned.
+ */
+#define VARIABLE_WIDTH (24 + 3)
 
 static const struct
 {
@@ -18,17 +23,17 @@ static const struct
 	const char *array_name;
 } types[] = {
 	{EP_TYPE_BOOL, BOOLOID, BOOLARRAYOID, 1, "boolean", "boolean[]"},
-	{EP_TYPE_INT4, INT4OID, INT4ARRAYOID, 4, "integer", "integer[]"},
-	{EP_TYPE_INT8, INT8OID, INT8ARRAYOID, 8, "bigint", "bigint[]"},
-	{EP_TYPE_FLOAT4, FLOAT4OID, FLOAT4ARRAYOID, 4, "real", "real[]"},
-	{EP_TYPE_FLOAT8, FLOAT8OID, FLOAT8ARRAYOID, 8, "double precision", "double precision[]"},
-	{EP_TYPE_NUMERIC, NUMERICOID, NUMERICARRAYOID, TOAST_POINTER_WIDTH, "numeric", "numeric[]"},
-	{EP_TYPE_TEXT, TEXTOID, TEXTARRAYOID, TOAST_POINTER_WIDTH, "text", "text[]"},
-	{EP_TYPE_BYTEA, BYTEAOID, BYTEAARRAYOID, TOAST_POINTER_WIDTH, "bytea", "bytea[]"},
-	{EP_TYPE_JSONB, JSONBOID, JSONBARRAYOID, TOAST_POINTER_WIDTH, "jsonb", "jsonb[]"},
-	{EP_TYPE_TIMESTAMPTZ, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, 8, "timestamp with time zone",
+	{EP_TYPE_INT4, INT4OID, INT4ARRAYOID, 7, "integer", "integer[]"},
+	{EP_TYPE_INT8, INT8OID, INT8ARRAYOID, 15, "bigint", "bigint[]"},
+	{EP_TYPE_FLOAT4, FLOAT4OID, FLOAT4ARRAYOID, 7, "real", "real[]"},
+	{EP_TYPE_FLOAT8, FLOAT8OID, FLOAT8ARRAYOID, 15, "double precision", "double precision[]"},
+	{EP_TYPE_NUMERIC, NUMERICOID, NUMERICARRAYOID, VARIABLE_WIDTH, "numeric", "numeric[]"},
+	{EP_TYPE_TEXT, TEXTOID, TEXTARRAYOID, VARIABLE_WIDTH, "text", "text[]"},
+	{EP_TYPE_BYTEA, BYTEAOID, BYTEAARRAYOID, VARIABLE_WIDTH, "bytea", "bytea[]"},
+	{EP_TYPE_JSONB, JSONBOID, JSONBARRAYOID, VARIABLE_WIDTH, "jsonb", "jsonb[]"},
+	{EP_TYPE_TIMESTAMPTZ, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, 15, "timestamp with time zone",
 	 "timestamp with time zone[]"},
-	{EP_TYPE_INTERVAL, INTERVALOID, INTERVALARRAYOID, 16, "interval", "interval[]"},
+	{EP_TYPE_INTERVAL, INTERVALOID, INTERVALARRAYOID, 23, "interval", "interval[]"},
 };
 
 StaticAssertDecl(lengthof(types) == EP_TYPE_COUNT - 1, "every column type is mapped");
@@ -72,6 +77,6 @@ int
 ep_type_worst_width(EpType type)
 {
 	if (type <= EP_TYPE_NONE || type >= EP_TYPE_COUNT)
-		return TOAST_POINTER_WIDTH;
+		return VARIABLE_WIDTH;
 	return types[type - 1].width;
 }

@@ -18,8 +18,8 @@ extern EpType ep_type_from_oid(Oid oid);
 extern const char *ep_type_name(EpType type);
 
 /*
- * Bytes that a value of this type takes at most in a heap tuple once TOAST has done what it can:
- * the fixed length, or 18 for a toast pointer.
+ * Bytes that a value of this type takes at most in a heap tuple once TOAST has done what it can, with
+ * the padding before it.
  */
 extern int ep_type_worst_width(EpType type);
 
