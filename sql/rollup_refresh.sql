@@ -251,6 +251,20 @@ SELECT count(*) AS seen FROM rollup_status;
 INSERT INTO _rollup (relation, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
 VALUES ('pg_class', 'rollup_owner', 1, 'pg_class', '', '', '1 day', 'UTC', '0');
 SELECT _rollup_run_as('rollup_owner'::regrole, '', 'UTC', 'SELECT 1', NULL, NULL);
+-- nor may a role follow an event table that it cannot read, or claim a table that is not its own, in its own name
+RESET ROLE;
+GRANT USAGE ON SCHEMA rollup_test TO rollup_other;
+SET ROLE rollup_other;
+INSERT INTO _rollup (relation, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
+SELECT 'rollup_test.prague', 'rollup_other', _rollup_target('rollup_test.app_events'), 'rollup_test.app_events', '', '', '1 day', 'UTC', '0';
+INSERT INTO _rollup (relation, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
+SELECT 'pg_class', 'rollup_other', _rollup_target('rollup_test.app_events'), 'pg_class', '', '', '1 day', 'UTC', '0';
+UPDATE _rollup SET target_id = 1;
+RESET ROLE;
+SET ROLE rollup_owner;
+INSERT INTO _rollup (relation, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
+SELECT 'rollup_test.prague', 'rollup_owner', _rollup_target('rollup_test.app_events'), 'rollup_test.app_events', '', '', '1 day', 'UTC', '0';
+SELECT create_rollup('rollup_test.endless', 'rollup_test.app_events', 'SELECT 1 AS n WHERE $1 < $2', '1 second', 'UTC', '100 years');
 RESET ROLE;
 
 -- Rollups outlive their events, and are gone when dropped.

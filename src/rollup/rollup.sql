@@ -31,7 +31,8 @@ CREATE TABLE _rollup (
     created_at   timestamptz NOT NULL DEFAULT now(),
     last_success timestamptz,
     last_error   text,
-    failures     int NOT NULL DEFAULT 0 -- refreshes in a row that did not get all they tried
+    failures     int NOT NULL DEFAULT 0,-- refreshes in a row that did not get all they tried
+    CHECK (bucket >= interval '1 second' AND lookaround BETWEEN interval '0' AND bucket * 10000)
 );
 COMMENT ON TABLE _rollup IS 'rollups, as create_rollup was told';
 COMMENT ON SEQUENCE _rollup_id_seq IS 'numbers for _rollup.rollup_id';
@@ -53,7 +54,8 @@ SELECT pg_catalog.pg_extension_config_dump('_rollup', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_bucket', '');
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON _rollup, _rollup_bucket TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (query, version, populated, last_success, last_error, failures) ON _rollup TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON _rollup_bucket TO PUBLIC;
 GRANT USAGE ON SEQUENCE _rollup_id_seq TO PUBLIC;
 ALTER TABLE _rollup ENABLE ROW LEVEL SECURITY;
 ALTER TABLE _rollup_bucket ENABLE ROW LEVEL SECURITY;
@@ -148,6 +150,12 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_c
 AS $$ SELECT t.target_id FROM @extschema@._target t WHERE t.relation = $1 $$;
 COMMENT ON FUNCTION _rollup_target(regclass) IS 'the number of an event table, NULL when the table is none';
 
+-- Others rely on these: who writes a row past create_rollup() must be allowed what it says, too.
+CREATE POLICY genuine ON _rollup AS RESTRICTIVE FOR INSERT WITH CHECK (
+    target_id = @extschema@._rollup_target(source) AND pg_catalog.has_table_privilege(owner, source, 'SELECT')
+    AND frozen_until = '-infinity'
+    AND (SELECT c.relowner = owner FROM pg_catalog.pg_class c WHERE c.oid = relation));
+
 CREATE FUNCTION _rollup_attach(rollup_id int) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -194,6 +202,8 @@ BEGIN
             HINT = 'Choose whole months, whole days, or hours and shorter units down to one second.';
     ELSIF lookaround < interval '0' THEN
         RAISE EXCEPTION 'lookaround must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF @extschema@._rollup_reach(lookaround) > bucket * 10000 THEN
+        RAISE EXCEPTION 'lookaround must not span more than 10000 buckets' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     PERFORM now() AT TIME ZONE time_zone;   -- not recognized: an error
 END
