@@ -55,6 +55,23 @@ INSERT INTO app_raw (payload) VALUES ('[{"k": 11}, {"k": 12}]');
 SELECT sum(n) FROM fired;
 DROP TRIGGER note_rows ON app;
 SELECT drop_stream('app');
+-- refused events do not pile up in memory: looked at when the last one is written
+SELECT create_stream('app', 'json', event_id => 'id');
+INSERT INTO app_raw (payload) VALUES ('{"k": 2}');
+CREATE FUNCTION looked(bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF $1 = 20000 THEN
+        RAISE NOTICE 'more than 4 MB in use: %', (SELECT sum(total_bytes) > 4194304 FROM pg_catalog.pg_backend_memory_contexts
+                                                  WHERE name IN ('SPI Proc', 'event_pipeline event'));
+    END IF;
+    RETURN $1 % 2 = 0;
+END $$;
+ALTER TABLE app ADD CHECK (ingest_refusal.looked(k));
+SET client_min_messages = notice;
+INSERT INTO app_raw (payload) SELECT pg_catalog.format('{"k": %s, "id": "%s"}', n, n) || CASE WHEN n % 3 = 0 THEN '}' ELSE '' END
+FROM generate_series(1, 19999) n UNION ALL SELECT '{"k": 20000, "id": "last"}';
+SELECT typed, rejected FROM stream_stats WHERE stream = 'app';
+SELECT drop_stream('app');
 CREATE ROLE ingest_refusal_owner;
 GRANT ALL ON SCHEMA ingest_refusal TO ingest_refusal_owner;
 SELECT create_stream('app', 'json');

@@ -52,6 +52,18 @@ id_table_name(EpIngest *ingest)
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
 }
 
+/* SPI would leave us in a context that lasts until SPI_finish; batches are many. */
+static void
+run(const char *sql, int count, Oid *types, Datum *values, int expected)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int code = SPI_execute_with_args(sql, count, types, values, NULL, false, 0);
+
+	MemoryContextSwitchTo(context);
+	if (code != expected)
+		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
+}
+
 static int
 compare_ids(const void *a, const void *b)
 {
@@ -110,8 +122,7 @@ take(EpIngest *ingest, HTAB *ids)
 	sql = psprintf("INSERT INTO %s (event_id, event_time)"
 				   " SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
 				   id_table_name(ingest));
-	if (SPI_execute_with_args(sql, 2, types, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "could not record event ids");
+	run(sql, 2, types, values, SPI_OK_INSERT_RETURNING);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char *id = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
@@ -159,6 +170,5 @@ ep_dedupe_release(EpIngest *ingest, const char *event_id)
 	Datum values[1] = {CStringGetTextDatum(event_id)};
 	char *sql = psprintf("DELETE FROM %s WHERE event_id = $1", id_table_name(ingest));
 
-	if (SPI_execute_with_args(sql, 1, types, values, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not release an event id");
+	run(sql, 1, types, values, SPI_OK_DELETE);
 }

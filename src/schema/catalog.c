@@ -49,6 +49,7 @@ run(EpStatement *statement, Datum *values, const char *nulls, bool read_only)
 {
 	/* Operators must not be looked up along the caller's path: we are the extension's owner here. */
 	int pinned = ep_settings_pin();
+	MemoryContext context = CurrentMemoryContext;
 	EpRole saved = ep_role_enter_extension();
 	int code;
 
@@ -63,6 +64,7 @@ run(EpStatement *statement, Datum *values, const char *nulls, bool read_only)
 	code = SPI_execute_plan(statement->plan, values, nulls, read_only, 0);
 	if (code < 0)
 		elog(ERROR, "could not run \"%s\": %s", statement->sql, SPI_result_code_string(code));
+	MemoryContextSwitchTo(context); /* SPI leaves us in a context that lasts until SPI_finish */
 	ep_role_leave(saved);
 	ep_settings_unpin(pinned);
 	return SPI_processed;
