@@ -30,6 +30,14 @@
 	PG_FUNCTION_INFO_V1(name)
 
 /*
+ * Before the declaration of a function that does not return.  18 puts it in front and
+ * no longer has pg_attribute_noreturn(), which went behind.
+ */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
+/*
  * Executor state for inserting into one relation without a plan, permissions already settled.
  * 16 split permissions off the range table (commit a61b1f74), 18 wants the unpruned relations.
  */

@@ -30,6 +30,6 @@ extern uint64 ep_protobuf_generation(void);
 extern const EpProtoSchema *ep_protobuf_compile_in(MemoryContext context, bytea *set, const char *what);
 
 /* An error from a decoder's refusal: SQLSTATE, message, and a detail that says where. */
-extern void ep_protobuf_raise(const EpError *error) pg_attribute_noreturn();
+pg_noreturn extern void ep_protobuf_raise(const EpError *error);
 
 #endif /* EP_SCHEMA_PROTOBUF_H */

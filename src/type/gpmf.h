@@ -21,10 +21,10 @@ typedef struct EpGpmfValue
 extern EpGpmfValue *ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg);
 
 /* Raise what a decoder refused, as errors of the given SQLSTATE (0: the refusal's own). */
-extern void ep_gpmf_raise(const EpError *error, int sqlstate) pg_attribute_noreturn();
+pg_noreturn extern void ep_gpmf_raise(const EpError *error, int sqlstate);
 
 /* Raise why a stream's samples cannot be read. */
-extern void ep_gpmf_raise_stream(const EpError *error, const char *fourcc) pg_attribute_noreturn();
+pg_noreturn extern void ep_gpmf_raise_stream(const EpError *error, const char *fourcc);
 
 /* text, or NULL (*isnull) where there is none. */
 extern Datum ep_gpmf_text_datum(EpGpmfText text, bool *isnull);
