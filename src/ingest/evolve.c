@@ -26,8 +26,6 @@ typedef struct Evolution
 
 /* ---- deciding which columns ---- */
 
-/* ---- deciding ---- */
-
 static EpNewAttribute *
 find_new(Evolution *evolution, const char *identity)
 {

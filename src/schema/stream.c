@@ -264,14 +264,17 @@ load_targets(EpStream *stream)
 		ep_target_reload(stream, stream->targets[i]);
 }
 
-/* Compile the message type; entries of an older generation of the protobuf registry are stale. */
+/*
+ * Compile the message type; entries of an older generation of the protobuf registry are stale.  The
+ * generation is read first: what is compiled while it changes is freed at the end of the transaction.
+ */
 static void
 load_message(EpStream *stream)
 {
 	if (!stream->format->needs_schema)
 		return;
-	stream->message = ep_protobuf_message(stream->subject, stream->message_type);
 	stream->message_generation = ep_protobuf_generation();
+	stream->message = ep_protobuf_message(stream->subject, stream->message_type);
 }
 
 static void
