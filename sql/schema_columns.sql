@@ -12,5 +12,12 @@ SELECT path, column_name, column_type FROM stream_columns WHERE stream = 'app' O
 ALTER TABLE app ALTER COLUMN price_0b44452a TYPE numeric(4, 1);
 INSERT INTO app_raw (payload) VALUES ('{"price": 2.25, "seen": 2}');
 SELECT price_0b44452a, _ep_rescued FROM app WHERE seen = 2;
+-- settings that cannot be are refused when they are set, not by every insert
+SELECT alter_stream('app', settings => '{"max_new_columns": 2000000000}');
+SELECT alter_stream('app', settings => '{"max_columns": -1}');
+SELECT alter_stream('app', settings => '{"future_window": "20000 years"}');
+SELECT alter_stream('app', settings => '{"max_new_columns": 1500, "max_columns": 1500, "future_window": "9000 years"}');
+INSERT INTO app_raw (payload) VALUES ('{"seen": 3, "late": true}');
+SELECT late FROM app WHERE seen = 3;
 SELECT drop_stream('app');
 DROP SCHEMA schema_columns CASCADE;

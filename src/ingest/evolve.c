@@ -71,8 +71,8 @@ gather(Evolution *evolution)
 {
 	EpTargetWork *work = evolution->work;
 
-	evolution->change.attributes =
-		palloc(sizeof(EpNewAttribute) * evolution->ingest->stream->max_new_columns);
+	evolution->change.attributes = palloc(
+		sizeof(EpNewAttribute) * Max(Min(evolution->ingest->stream->max_new_columns, work->wish_count), 1));
 	for (int i = 0; i < work->wish_count; i++)
 	{
 		EpWish *wish = &work->wishes[i];

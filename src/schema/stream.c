@@ -24,7 +24,8 @@
 #include "utils/rel.h"
 
 #define MAX_PATHS 20000
-#define MAX_PATH_BYTES (64 * 1024 * 1024)
+#define MAX_COLUMNS 1500                                     /* of 1600, dropped ones included */
+#define MAX_WINDOW (INT64CONST(10000) * 366 * USECS_PER_DAY) /* sums with a time stay within int64 */
 
 static HTAB *streams;      /* by raw relation */
 static EpStream *building; /* not in streams yet, but to be told of changes all the same */
@@ -121,11 +122,17 @@ copy_text(EpStream *stream, uint64 row, int column)
 }
 
 static int64
-number_setting(uint64 row, int column)
+number_setting(uint64 row, int column, const char *name, int64 most)
 {
 	bool isnull;
+	int64 number = DatumGetInt64(ep_catalog_datum(row, column, &isnull));
 
-	return DatumGetInt64(ep_catalog_datum(row, column, &isnull));
+	if (number < 0 || number > most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("setting \"%s\" of the stream is out of range", name),
+						errdetail("It must be between 0 and %lld%s.", (long long) most,
+								  most == MAX_WINDOW ? " microseconds" : "")));
+	return number;
 }
 
 /* The identity of the path that an option names; NULL when the option is not set. */
@@ -188,13 +195,13 @@ load_stream_row(EpStream *stream)
 		stream->id_table = InvalidOid;
 	stream->owner = DatumGetObjectId(ep_catalog_datum(0, 9, &isnull));
 	stream->subject = copy_text(stream, 0, 10);
-	stream->lock_budget_ms = number_setting(0, 11);
-	stream->max_columns = number_setting(0, 12);
-	stream->max_new_columns = number_setting(0, 13);
-	stream->max_new_partitions = number_setting(0, 14);
-	stream->future_window = number_setting(0, 15);
-	stream->late_window = number_setting(0, 16);
-	stream->max_tables_per_hour = number_setting(0, 17);
+	stream->lock_budget_ms = number_setting(0, 11, "lock_budget_ms", 60000);
+	stream->max_columns = number_setting(0, 12, "max_columns", MAX_COLUMNS);
+	stream->max_new_columns = number_setting(0, 13, "max_new_columns", MAX_COLUMNS);
+	stream->max_new_partitions = number_setting(0, 14, "max_new_partitions", 100000);
+	stream->future_window = number_setting(0, 15, "future_window", MAX_WINDOW);
+	stream->late_window = number_setting(0, 16, "late_window", MAX_WINDOW);
+	stream->max_tables_per_hour = number_setting(0, 17, "max_tables_per_hour", 100000);
 }
 
 /* The number of a column, or InvalidAttrNumber when there is none of this very type. */
