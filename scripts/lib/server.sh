@@ -47,8 +47,9 @@ build_extension()
 	mkdir -p "$top/build"
 	if [ "$(cat "$built" 2>/dev/null)" != "$for_server" ]
 	then
+		# With the library: PGXS keeps to a library that is newer than its sources, objects or not.
 		find "$top/src" -name '*.o' -delete
-		rm -rf "$top/build/proto"
+		rm -rf "$top/build/proto" "$top"/event_pipeline.{so,dylib}
 		echo "$for_server" >"$built"
 	fi
 	step "compiling for $("$pg_config" --version)" "mend what the compiler complains of" \
