@@ -33,7 +33,8 @@ extern uint64 ep_catalog_run(EpStatement *statement, Datum *values, const char *
 
 /*
  * The same for a SELECT that must see what others have committed by now, whatever the transaction's isolation
- * level: what the server's own catalogs show, ours must show too.
+ * level: what the server's own catalogs show, ours must show too.  Not for functions that are PARALLEL SAFE: the
+ * server takes no such snapshot in parallel mode.
  */
 extern uint64 ep_catalog_read(EpStatement *statement, Datum *values);
 
