@@ -19,5 +19,12 @@ SELECT alter_stream('app', settings => '{"future_window": "20000 years"}');
 SELECT alter_stream('app', settings => '{"max_new_columns": 1500, "max_columns": 1500, "future_window": "9000 years"}');
 INSERT INTO app_raw (payload) VALUES ('{"seen": 3, "late": true}');
 SELECT late FROM app WHERE seen = 3;
+-- a sender that spells a name in every way it can fills no registry: the values go to their column all the same
+INSERT INTO app_raw (payload) VALUES ('{"seen": 3, "abcdefg": 3}');
+INSERT INTO app_raw (payload)
+SELECT format('{"seen": %s, "%s": %s}', n, translate('abcdefg', left('abcdefg', n % 8), upper(left('abcdefg', n % 8))) || repeat('_', n / 8), n)
+FROM generate_series(4, 100) n;
+SELECT count(*) FROM stream_columns WHERE stream = 'app' AND column_name = 'abcdefg';
+SELECT count(*) FROM app WHERE abcdefg = seen;
 SELECT drop_stream('app');
 DROP SCHEMA schema_columns CASCADE;

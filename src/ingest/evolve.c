@@ -17,6 +17,9 @@
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 
+/* A name of many letters has millions of spellings; those beyond these go to their column unlisted. */
+#define MAX_SPELLINGS 20
+
 typedef struct Evolution
 {
 	EpIngest *ingest;
@@ -146,10 +149,14 @@ settle(Evolution *evolution)
 			continue;
 		}
 		*column = ep_attribute_column(attribute);
-		if (attribute->type != EP_TYPE_NONE && ep_registry_try_lock(target->id, EP_REGISTRY_SPELLINGS))
+		if (attribute->type != EP_TYPE_NONE && attribute->spellings < MAX_SPELLINGS &&
+			ep_registry_try_lock(target->id, EP_REGISTRY_SPELLINGS))
+		{
+			attribute->spellings++;
 			ep_registry_add_path(target, ep_path_to_text(wish->path, &evolution->ingest->lasting),
 								 wish->identity, attribute->column_name, attribute->type, wish->path->comment,
 								 wish->raw_id);
+		}
 	}
 }
 

@@ -462,6 +462,7 @@ ep_target_reload(EpStream *stream, EpTarget *target)
 				attnum == InvalidAttrNumber
 					? EP_TYPE_NONE
 					: ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(i, 5, &isnull))));
+		attribute->spellings++;
 		if (path == NULL || path->id == EP_PATH_TRANSIENT)
 			continue;
 		column = ep_target_column(target, path, stream->context);
@@ -553,6 +554,7 @@ ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity
 	attribute->identity = MemoryContextStrdup(stream->context, identity);
 	attribute->column_name = MemoryContextStrdup(stream->context, column_name);
 	attribute->attnum = attnum;
+	attribute->spellings = 0;
 	attribute->type = type;
 	return attribute;
 }

@@ -42,6 +42,7 @@ typedef struct EpAttribute
 	const char *column_name;
 	AttrNumber attnum; /* InvalidAttrNumber: the column is gone */
 	EpType type;
+	int spellings; /* of it in the registry */
 } EpAttribute;
 
 typedef struct EpTarget
