@@ -52,6 +52,8 @@ INSERT INTO ri_raw (payload) VALUES ('{"id":"x","v":1}');
 ALTER TABLE ri ADD CHECK (v < 10);
 INSERT INTO ri_raw (payload) VALUES ('{"id":"y","v":99}');
 INSERT INTO ri_raw (payload) VALUES ('{"id":"y","v":9}');
+-- also for a later event of the same statement; the one after that is a duplicate
+INSERT INTO ri_raw (payload) VALUES (E'{"id":"z","v":99}\n{"id":"z","v":98}\n{"id":"z","v":3}\n{"id":"z","v":4}\n{"id":"y","v":1}');
 SELECT id, v FROM ri ORDER BY id;
 SELECT typed, rejected, duplicates FROM event_pipeline.stream_stats WHERE stream = 'ri';
 SELECT event_pipeline.drop_stream('ri');

@@ -10,6 +10,13 @@
 #define EP_BATCH_ROWS 1000
 #define EP_EVENT_ID_MAX 207
 
+typedef enum EpRowState
+{
+	EP_ROW_WAITING = 0, /* to be written */
+	EP_ROW_HELD,        /* a duplicate, unless the row before it with that event_id is refused */
+	EP_ROW_DONE         /* written, refused, or a duplicate */
+} EpRowState;
+
 /* One row, all of it in the batch's context. */
 typedef struct EpRow
 {
@@ -22,8 +29,10 @@ typedef struct EpRow
 	char *event_id;    /* NULL when the stream has none or the event has none */
 	const char *bytes; /* the event as it came, copied when the target might refuse it */
 	size_t length;
-	bool dropped;  /* a duplicate */
-	bool left_out; /* a trigger did not let it in, and did not complain */
+	EpRowState state;
+	struct EpRow *first; /* EP_ROW_HELD: the row with the same event_id that is written first */
+	bool refused;        /* by a constraint or a trigger */
+	bool left_out;       /* a trigger did not let it in, and did not complain */
 } EpRow;
 
 typedef struct EpBatch
@@ -41,8 +50,11 @@ extern bool ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, con
 /* The text an id is known by: itself, or a digest when it is bytes or long. palloc'ed. */
 extern char *ep_dedupe_key(const char *bytes, size_t length, bool binary);
 
-/* Mark rows whose event_id is taken already, and take the others'. */
+/* Take the event_ids of waiting rows: whose is taken already is done, later rows with the same one are held. */
 extern void ep_dedupe_batch(EpIngest *ingest, EpBatch *batch);
+
+/* After the waiting rows were written: held rows are duplicates, or wait when theirs was refused; are there such? */
+extern bool ep_dedupe_settle(EpIngest *ingest, EpBatch *batch);
 
 /* Give an event_id back: its row was refused by a constraint. */
 extern void ep_dedupe_release(EpIngest *ingest, const char *event_id);

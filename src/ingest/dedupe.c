@@ -23,7 +23,7 @@ typedef struct TakenId
 	char id[EP_EVENT_ID_MAX + 1]; /* hash key */
 	TimestampTz time;
 	bool fresh; /* nobody had it before this batch */
-	bool used;  /* by an earlier row of this batch */
+	EpRow *row; /* that has it in this round */
 } TakenId;
 
 char *
@@ -83,13 +83,14 @@ collect(EpBatch *batch)
 		bool found;
 		TakenId *entry;
 
-		if (batch->rows[i].event_id == NULL)
+		if (batch->rows[i].event_id == NULL || batch->rows[i].state != EP_ROW_WAITING)
 			continue;
 		entry = hash_search(ids, batch->rows[i].event_id, HASH_ENTER, &found);
 		if (!found)
 		{
 			entry->time = batch->rows[i].time;
-			entry->fresh = entry->used = false;
+			entry->fresh = false;
+			entry->row = NULL;
 		}
 	}
 	return ids;
@@ -134,6 +135,14 @@ take(EpIngest *ingest, HTAB *ids)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+static void
+is_duplicate(EpIngest *ingest, EpRow *row)
+{
+	row->state = EP_ROW_DONE;
+	ingest->counters.events++;
+	ingest->counters.duplicates++;
+}
+
 void
 ep_dedupe_batch(EpIngest *ingest, EpBatch *batch)
 {
@@ -150,17 +159,41 @@ ep_dedupe_batch(EpIngest *ingest, EpBatch *batch)
 		EpRow *row = &batch->rows[i];
 		TakenId *entry;
 
-		if (row->event_id == NULL)
+		if (row->event_id == NULL || row->state != EP_ROW_WAITING)
 			continue;
 		entry = hash_search(ids, row->event_id, HASH_FIND, NULL);
-		row->dropped = !entry->fresh || entry->used;
-		entry->used = true;
-		if (row->dropped)
+		if (!entry->fresh)
+			is_duplicate(ingest, row);
+		else if (entry->row == NULL)
+			entry->row = row;
+		else
 		{
-			ingest->counters.events++;
-			ingest->counters.duplicates++;
+			row->state = EP_ROW_HELD;
+			row->first = entry->row;
 		}
 	}
+}
+
+bool
+ep_dedupe_settle(EpIngest *ingest, EpBatch *batch)
+{
+	bool waiting = false;
+
+	for (int i = 0; i < batch->count; i++)
+	{
+		EpRow *row = &batch->rows[i];
+
+		if (row->state != EP_ROW_HELD)
+			continue;
+		if (row->first->refused)
+		{
+			row->state = EP_ROW_WAITING;
+			waiting = true;
+		}
+		else
+			is_duplicate(ingest, row);
+	}
+	return waiting;
 }
 
 void

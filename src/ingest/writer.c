@@ -463,7 +463,7 @@ succeeded(EpIngest *ingest, const EpRow *row)
 }
 
 static void
-refused(EpIngest *ingest, const EpRow *row, const ErrorData *error)
+refused(EpIngest *ingest, EpRow *row, const ErrorData *error)
 {
 	EpRejection rejection = {.raw_id = row->raw_id,
 							 .seq = row->seq,
@@ -476,6 +476,7 @@ refused(EpIngest *ingest, const EpRow *row, const ErrorData *error)
 							 .bytes = row->bytes,
 							 .length = row->length};
 
+	row->refused = true;
 	ep_journal_reject(ingest->stream, &rejection);
 	ingest->counters.events++;
 	ingest->counters.rejected++;
@@ -496,7 +497,7 @@ is_about_row(const ErrorData *error)
 
 /* The server took the row without an error. */
 static void
-taken(EpIngest *ingest, const EpRow *row)
+taken(EpIngest *ingest, EpRow *row)
 {
 	ErrorData error = {.sqlerrcode = ERRCODE_TRIGGERED_ACTION_EXCEPTION,
 					   .message = "a trigger left the row out"};
@@ -558,18 +559,30 @@ flush_writer(EpIngest *ingest, EpWriter *writer)
 			flush_leaf(ingest, writer, lfirst(cell));
 }
 
+static void
+write_waiting(EpIngest *ingest, EpBatch *batch)
+{
+	for (int i = 0; i < batch->count; i++)
+		if (batch->rows[i].state == EP_ROW_WAITING)
+		{
+			batch->rows[i].state = EP_ROW_DONE;
+			buffer_row(ingest, &batch->rows[i]);
+		}
+	for (int i = 0; i < ingest->work_count; i++)
+		if (ingest->works[i]->writer != NULL)
+			flush_writer(ingest, ingest->works[i]->writer);
+}
+
 void
 ep_writer_flush(EpIngest *ingest, EpBatch *batch)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
 
-	ep_dedupe_batch(ingest, batch);
-	for (int i = 0; i < batch->count; i++)
-		if (!batch->rows[i].dropped)
-			buffer_row(ingest, &batch->rows[i]);
-	for (int i = 0; i < ingest->work_count; i++)
-		if (ingest->works[i]->writer != NULL)
-			flush_writer(ingest, ingest->works[i]->writer);
+	do
+	{
+		ep_dedupe_batch(ingest, batch);
+		write_waiting(ingest, batch);
+	} while (ep_dedupe_settle(ingest, batch));
 	if (batch->slots > MAX_KEPT_SLOTS)
 	{
 		for (int i = 0; i < ingest->work_count; i++)
