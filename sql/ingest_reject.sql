@@ -9,7 +9,7 @@ INSERT INTO rj_raw (payload) VALUES
     ('[{"ts":"2024-06-01T00:00:01Z","ok":1},{"ts":"2024-06-01T00:00:02Z","ok":2},{"ts":]'),
     (E'{"ts":"2024-06-01T00:00:03Z","ok":3}\n{"ts":\n{"ts":"2024-06-01T00:00:04Z","ok":4}'),
     (repeat('{"a":', 10000));
-SELECT raw_id, seq, stage, left(path, 20) AS path, expected, sqlstate, message, detail, left(convert_from(payload, 'UTF8'), 40) AS payload
+SELECT raw_id, seq, stage, left(path, 20) AS path, expected, found, sqlstate, message, detail, left(convert_from(payload, 'UTF8'), 40) AS payload
 FROM event_pipeline.rejected WHERE stream = 'rj' ORDER BY raw_id, seq;
 SELECT event_time, ok, _ep_raw_id, _ep_seq FROM rj WHERE ok IS NOT NULL ORDER BY ok;
 SELECT events = typed + rejected + duplicates AS balanced, typed, rejected FROM event_pipeline.stream_stats WHERE stream = 'rj';

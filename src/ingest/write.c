@@ -5,10 +5,14 @@
 #include "ingest/batch.h"
 
 #include "ingest/clock.h"
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 /* Rows wait for each other up to this much memory. */
 #define MAX_BATCH_BYTES (16 * 1024 * 1024)
+
+/* As much of a bad value as a message shows. */
+#define MAX_SHOWN_BYTES 100
 
 static void
 write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event, const EpError *error)
@@ -21,6 +25,18 @@ reject_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, const EpEvent *ev
 			 const EpError *error)
 {
 	ep_ingest_reject(ingest, raw->raw_id, seq, stage, error, event->bytes, event->length);
+}
+
+/* The start of a value as it came, for a message; NULL when there is nothing to show. */
+static const char *
+shown(EpIngest *ingest, const EpField *field)
+{
+	const EpValue *value = field == NULL ? NULL : &field->value;
+
+	if (value == NULL || value->text == NULL || value->kind == EP_BYTES)
+		return NULL;
+	return ep_arena_strdup(&ingest->event_arena, value->text,
+						   pg_mbcliplen(value->text, value->length, MAX_SHOWN_BYTES));
 }
 
 static void
@@ -38,7 +54,10 @@ write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 	row->seq = seq;
 	ep_ingest_keys(ingest, event, &keys);
 	if (ep_clock_read(ingest->stream, event, keys.time, raw->received_at, &row->time, &error) != EP_OK)
+	{
 		stage = "time";
+		error.found = shown(ingest, keys.time);
+	}
 	else if ((row->work = ep_ingest_route(ingest, event, &keys, false, raw->raw_id)) == NULL)
 	{
 		ep_fail(&error, EP_E_LIMIT, event->offset, "event has no table to go to");
