@@ -76,6 +76,7 @@ DECLARE
     schema_name text := CASE WHEN pg_catalog.cardinality(parts) = 1 THEN pg_catalog.current_schema() ELSE parts[1] END;
     payload_type text := CASE WHEN format IN ('json', 'csv') THEN 'text' ELSE 'bytea' END;
     existing    regclass;
+    is_stream   boolean;
     event_table regclass;
     raw_table   regclass;
     id_table    regclass;
@@ -93,11 +94,11 @@ BEGIN
     END IF;
     existing := pg_catalog.to_regclass(pg_catalog.format('%I.%I', schema_name, table_name));
     IF existing IS NOT NULL THEN
-        RAISE EXCEPTION '%', CASE WHEN EXISTS (SELECT FROM @extschema@._stream_tables(existing) t WHERE t.raw_table IS NOT NULL)
-                             THEN pg_catalog.format('stream "%s" exists already', existing)
-                             ELSE pg_catalog.format('relation "%s" exists already', existing) END
-            USING ERRCODE = 'duplicate_table',
-                  HINT = 'Choose another name, or drop it first: SELECT event_pipeline.drop_stream(...), DROP TABLE.';
+        is_stream := EXISTS (SELECT FROM @extschema@._stream_tables(existing) t WHERE t.raw_table IS NOT NULL);
+        RAISE EXCEPTION '% "%" exists already', CASE WHEN is_stream THEN 'stream' ELSE 'relation' END, existing
+            USING ERRCODE = 'duplicate_table', HINT = 'Choose another name' || CASE WHEN is_stream
+                THEN pg_catalog.format(', or drop the stream with its events: SELECT @extschema@.drop_stream(%L).', existing)
+                ELSE '.' END;
     END IF;
     settings := pg_catalog.jsonb_strip_nulls(coalesce(settings, '{}') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
         'framing', framing, 'subject', subject, 'required', required, 'delimiter', delimiter, 'fourccs', fourccs));
