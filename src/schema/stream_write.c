@@ -89,6 +89,24 @@ setting(Datum settings, const char *name)
 	return ep_catalog_text(0, 1);
 }
 
+/* A misspelt setting would be kept and do nothing. What is null goes away, whatever its name. */
+static void
+check_settings(Datum settings)
+{
+	static EpStatement statement = {
+		"SELECT k FROM pg_catalog.jsonb_object_keys(pg_catalog.jsonb_strip_nulls($1)) k"
+		" WHERE k OPERATOR(pg_catalog.<>) ALL ('{framing,subject,required,delimiter,fourccs,lock_budget_ms,max_columns,"
+		"max_new_columns,max_new_partitions,max_tables_per_hour,future_window,late_window}'::pg_catalog.text[])",
+		1,
+		{JSONBOID}};
+
+	if (ep_catalog_read(&statement, &settings) > 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("there is no setting \"%s\"", ep_catalog_text(0, 1)),
+						errhint("The settings are: lock_budget_ms, max_columns, max_new_columns, "
+								"max_new_partitions, max_tables_per_hour, future_window, late_window.")));
+}
+
 Datum
 ep_stream_register(PG_FUNCTION_ARGS)
 {
@@ -114,6 +132,7 @@ ep_stream_register(PG_FUNCTION_ARGS)
 	check_format(text_argument(fcinfo, 3), text_argument(fcinfo, 4), setting(PG_GETARG_DATUM(11), "subject"));
 	for (int i = 0; i < 3; i++)
 		check_path(paths[i], text_argument(fcinfo, 5 + i));
+	check_settings(PG_GETARG_DATUM(11));
 	for (int i = 0; i < 12; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
@@ -142,6 +161,8 @@ ep_stream_update(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("event table must not be null")));
 	SPI_connect();
 	ep_check_owner(PG_GETARG_OID(0));
+	if (!PG_ARGISNULL(3))
+		check_settings(PG_GETARG_DATUM(3));
 	for (int i = 0; i < 4; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
