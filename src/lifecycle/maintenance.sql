@@ -211,6 +211,10 @@ END
 $$;
 COMMENT ON FUNCTION _maintenance_trim_cron() IS 'delete what pg_cron noted about our runs more than a week ago';
 
+CREATE FUNCTION _maintenance_may_commit() RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_maintenance_may_commit';
+COMMENT ON FUNCTION _maintenance_may_commit() IS 'an error inside a transaction block, in the words of VACUUM';
+
 CREATE PROCEDURE run_maintenance()
 LANGUAGE plpgsql
 AS $$
@@ -218,6 +222,7 @@ DECLARE
     t record;
     done boolean;
 BEGIN
+    PERFORM @extschema@._maintenance_may_commit();
     FOR t IN SELECT * FROM @extschema@._maintenance_tables() LOOP
         PERFORM @extschema@._maintenance_step('partitions', t.name, pg_catalog.format(
             'SELECT @extschema@._rollup_run_as(%s, '''', ''UTC'', %L, NULL, NULL)', t.owner,
