@@ -217,6 +217,8 @@ SELECT rollup_test.try(replace(query, 'BOUNDS', 'event_time >= $1 AND event_time
     ('DELETE FROM rollup_test.app_events'), ('SELECT 1; SELECT 2'), ('')) v (query);
 SELECT rollup_test.try('SELECT 1 AS n WHERE $1 < $2', b::interval) FROM unnest('{0,-1 day,1 month 1 day,1 day 1 hour}'::text[]) b;
 SELECT create_rollup('rollup_test.refused', 'rollup_test.app_events_raw', 'SELECT 1 AS n WHERE $1 < $2', '1 day');
+SELECT create_rollup('rollup_test.refused', 'rollup_test.app_events', 'SELECT evnt_type, count(*) AS n FROM rollup_test.app_events WHERE event_time >= $1 AND event_time < $2 GROUP BY 1', '1 day');
+SELECT create_rollup('rollup_test.refused', 'rollup_test.app_events', 'SELECT count(*) AS n FORM rollup_test.app_events WHERE event_time >= $1 AND event_time < $2', '1 day');
 SELECT create_rollup('rollup_test.refused', 'rollup_test.no_such', 'SELECT 1 AS n WHERE $1 < $2', '1 day');
 SELECT create_rollup('rollup_test.refused', 'rollup_test.app_events', 'SELECT 1 AS n WHERE $1 < $2', '1 day', 'Europe/Praha');
 SELECT create_rollup('rollup_test.prague', 'rollup_test.app_events', 'SELECT 1 AS n WHERE $1 < $2', '1 day');
@@ -276,6 +278,13 @@ SELECT drop_rollup('rollup_test.prague');
 SELECT tracked FROM _target WHERE relation = 'rollup_test.app_events'::regclass;
 SELECT count(*) FROM _rollup_bucket;
 SELECT refresh_rollup('rollup_test.prague');
+
+-- A rollup that was never filled says what is gone.
+SELECT create_stream('rollup_test.short', 'json');
+SELECT create_rollup('rollup_test.orphan', 'rollup_test.short', 'SELECT count(*) AS n FROM rollup_test.short WHERE event_time >= $1 AND event_time < $2', '1 day');
+SELECT drop_stream('rollup_test.short');
+SELECT refresh_rollup('rollup_test.orphan');
+SELECT drop_rollup('rollup_test.orphan');
 
 SET client_min_messages = warning;
 DELETE FROM _stream WHERE event_table = 'rollup_test.app_events'::regclass;

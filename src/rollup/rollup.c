@@ -174,11 +174,30 @@ check_node(Node *node, void *context)
 	return expression_tree_walker(node, check_node, context);
 }
 
+/* Let an error's position point into the rollup's query, not into the statement that asked for its columns. */
+static void
+point_into_query(void *query)
+{
+	int position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) query);
+	}
+}
+
 static RawStmt *
 parse_one(const char *text)
 {
-	List *statements = pg_parse_query(text);
+	ErrorContextCallback pointer = {
+		.previous = error_context_stack, .callback = point_into_query, .arg = unconstify(char *, text)};
+	List *statements;
 
+	error_context_stack = &pointer;
+	statements = pg_parse_query(text);
+	error_context_stack = pointer.previous;
 	if (list_length(statements) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be one statement")));
@@ -207,14 +226,15 @@ analyze_query(const char *text)
 {
 	static const Oid bounds[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
 	CheckContext check = {text, {false, false}};
-	List *statements = pg_parse_query(text);
+	RawStmt *statement = parse_one(text);
+	ErrorContextCallback pointer = {
+		.previous = error_context_stack, .callback = point_into_query, .arg = unconstify(char *, text)};
 	List *queries;
 	Query *query;
 
-	if (list_length(statements) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be one statement")));
-	queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements), text, bounds, 2, NULL);
+	error_context_stack = &pointer;
+	queries = pg_analyze_and_rewrite_fixedparams(statement, text, bounds, 2, NULL);
+	error_context_stack = pointer.previous;
 	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
 	if (query == NULL || query->commandType != CMD_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query of a rollup must be a SELECT")));

@@ -68,6 +68,10 @@ BEGIN
     PERFORM @extschema@._rollup_pull(id);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     IF NOT r.populated THEN
+        IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
+            RAISE EXCEPTION 'the event table of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table',
+                HINT = format('SELECT @extschema@.drop_rollup(%L);', r.relation);
+        END IF;
         PERFORM @extschema@._rollup_mark(id, @extschema@._rollup_granules(r));
         UPDATE @extschema@._rollup o SET populated = true WHERE o.rollup_id = id;
     END IF;
