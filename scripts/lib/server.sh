@@ -84,7 +84,7 @@ server_folder()
 	if [ ${#folder} -gt 80 ] || [[ $folder == *[[:space:]\'\"]* ]] || ! as_server test -w "$folder"
 	then
 		rmdir "$folder"
-		folder=$(mktemp -d -p /var/tmp)
+		folder=$(mktemp -d -p /var/tmp --suffix=.event_pipeline)
 		if is_root; then chown postgres: "$folder"; fi
 		say "  the server's user cannot use $top/build: the cluster is in $folder"
 	fi
