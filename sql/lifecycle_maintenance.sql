@@ -103,9 +103,21 @@ EXCEPTION WHEN OTHERS THEN
     RAISE NOTICE '% %', sqlstate IN ('55000', '42704'), hint ~ 'cron';
 END $$;
 
+-- Rollups and flight tables that somebody dropped by DROP TABLE are forgotten, without a word.
+SELECT create_stream('maint.fl', 'json', event_time => 'at');
+INSERT INTO maint.fl_raw (payload) VALUES ('{"event_id": "a", "drone_id": "K1", "type": "takeoff", "boot_id": "b", "device_uptime_ms": 1, "at": "2026-03-01T00:00:00Z"}');
+SELECT create_rollup('maint.short', 'maint.fl', 'SELECT count(*) AS n FROM maint.fl WHERE event_time >= $1 AND event_time < $2', '1 day');
+SELECT create_flight_table('maint.flights', 'maint.fl');
+SET client_min_messages = warning;
+DROP TABLE maint.short, maint.flights;
+CALL event_pipeline.run_maintenance();
+RESET client_min_messages;
+SELECT count(*) AS rollups, (SELECT count(*) FROM _flight_table) AS flight_tables FROM _rollup WHERE target_id = _rollup_target('maint.fl');
+SELECT tracked FROM _target WHERE relation = 'maint.fl'::regclass;
+
 SET client_min_messages = warning;
 SELECT drop_rollup('maint.daily'), drop_rollup('maint.broken');
-SELECT drop_stream('maint.ev'), drop_stream('maint."It''s odd"');
+SELECT drop_stream('maint.ev'), drop_stream('maint.fl'), drop_stream('maint."It''s odd"');
 DROP SCHEMA maint CASCADE;
 DELETE FROM _maintenance;
 DELETE FROM part_config WHERE parent_table LIKE 'maint.%';

@@ -229,6 +229,9 @@ BEGIN
             pg_catalog.format('SELECT @extschema@._partition_premake(%s)', t.relation::pg_catalog.oid)), '100 milliseconds');
         COMMIT;
     END LOOP;
+    PERFORM @extschema@._maintenance_step('forget', 'dropped tables',
+        'SELECT @extschema@._flight_table_sweep() OPERATOR(pg_catalog.+) @extschema@._rollup_sweep()');
+    COMMIT;
     FOR t IN SELECT * FROM @extschema@._maintenance_flight_tables() LOOP
         PERFORM @extschema@._maintenance_step('refresh flights', t.name,
             pg_catalog.format('SELECT @extschema@.refresh_flight_table(%L)', t.name));

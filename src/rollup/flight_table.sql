@@ -47,29 +47,6 @@ COMMENT ON FUNCTION _flight_samples(regclass, text) IS 'the table with one kind 
 
 -- ---- as the extension's owner ----
 
-CREATE FUNCTION _flight_table_attach(flight_table int) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    target int;
-BEGIN
-    FOR target IN
-        SELECT t.target_id
-        FROM @extschema@._flight_table f, @extschema@._target t
-        WHERE f.flight_table_id = flight_table
-          AND (t.relation = f.events_relation
-               OR t.relation IN (SELECT @extschema@._flight_samples(f.telemetry, k) FROM unnest(ARRAY['glpi', 'gpri', 'kbat', 'fwvs']) k))
-          AND NOT EXISTS (SELECT FROM @extschema@._invalidation_reader r
-                          WHERE r.consumer = 'flight_table:' || flight_table AND r.target_id = t.target_id)
-        ORDER BY t.target_id
-    LOOP
-        PERFORM @extschema@._invalidation_attach('flight_table:' || flight_table, target);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION _flight_table_attach(int) IS 'have ingest track the event tables that a flight table reads';
-REVOKE ALL ON FUNCTION _flight_table_attach(int) FROM PUBLIC;
-
 -- Take the flight table for this transaction and say what there is to do. granules and sample_granules: the quarter hours
 -- that changed in events and telemetry; granules are NULL when everything has to be computed.
 CREATE FUNCTION _flight_table_begin(

@@ -313,6 +313,23 @@ END
 $$;
 COMMENT ON FUNCTION _rollup_drop(int) IS 'drop_rollup() by number';
 
+-- For the extension's owner.
+CREATE FUNCTION _rollup_sweep() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gone int[];
+BEGIN
+    WITH forgotten AS (
+        DELETE FROM @extschema@._rollup r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) RETURNING r.rollup_id)
+    SELECT array_agg(f.rollup_id) INTO gone FROM forgotten f;
+    PERFORM @extschema@._rollup_detach(id) FROM unnest(gone) id;
+    RETURN coalesce(cardinality(gone), 0);
+END
+$$;
+COMMENT ON FUNCTION _rollup_sweep() IS 'forget rollups that somebody dropped by DROP TABLE; gives how many';
+REVOKE ALL ON FUNCTION _rollup_sweep() FROM PUBLIC;
+
 CREATE FUNCTION drop_rollup(rollup text) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
 BEGIN ATOMIC
