@@ -10,7 +10,7 @@ use Test::More;
 
 my $shared = $ENV{EP_SHARED_DATA} // top_folder() . '/../shared/data';
 my $log = "$shared/gpmf/karma-mp4.gpmf";
-plan skip_all => "no sample logs: $log" unless -r $log;
+plan skip_all => "no sample log: EP_SHARED_DATA is not set or has none" unless -r $log;
 
 # The golden samples of one stream: rows of [payload, klv, sample, v0, v1 ...].
 sub golden

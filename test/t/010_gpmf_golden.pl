@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $data = ($ENV{EP_SHARED_DATA} // top_folder() . '/../shared/data') . '/gpmf';
-plan skip_all => "no sample logs in $data" unless -d "$data/golden";
+plan skip_all => "no sample logs: EP_SHARED_DATA is not set or has none" unless -d "$data/golden";
 
 # The columns of some tables, in the order of the golden's elements.
 my %columns = (
