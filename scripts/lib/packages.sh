@@ -58,6 +58,7 @@ install_packages()
 	echo "create_main_cluster = false" | as_root tee "$no_main" >/dev/null
 	as_root apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold install "$@" || status=$?
 	as_root rm -f "$no_main"
+	as_root rmdir --ignore-fail-on-non-empty "${no_main%/*}"
 	return "$status"
 }
 
