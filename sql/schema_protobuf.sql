@@ -117,6 +117,9 @@ RESET ROLE;
 DROP ROLE regress_protobuf_reader;
 
 -- A stream: every event becomes the row that events_flat.csv has; nanoseconds are cut to microseconds and the rest rescued.
+\set SHOW_CONTEXT never
+SELECT create_stream('protobuf_test.events', 'protobuf', 'gopro.events.v1.Event', event_time => 'happened_at');
+\set SHOW_CONTEXT errors
 SELECT create_stream('protobuf_test.events', 'protobuf', 'gopro.events.v1.Event', event_time => 'received_at', framing => 'delimited',
                      required => 'event_id, event_type, received_at');
 INSERT INTO protobuf_test.events_raw (payload) SELECT protobuf_test.file('events.binpb');

@@ -6,6 +6,9 @@
  */
 #include "schema/stream.h"
 
+#include "core/memory_server.h"
+#include "format/protobuf/protobuf_json.h"
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -37,7 +40,8 @@ text_argument(FunctionCallInfo fcinfo, int i)
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
-static void
+/* The compiled message type of a format that has one, else NULL. */
+static const EpProtoMessage *
 check_format(const char *name, const char *message_type, const char *subject)
 {
 	const EpFormat *format = ep_format_find(name);
@@ -55,8 +59,7 @@ check_format(const char *name, const char *message_type, const char *subject)
 	if (!format->needs_schema && message_type != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("format \"%s\" takes no message type", name)));
-	if (format->needs_schema)
-		(void) ep_protobuf_message(subject, message_type); /* raises when there is none */
+	return format->needs_schema ? ep_protobuf_message(subject, message_type) : NULL;
 }
 
 static void
@@ -77,6 +80,27 @@ check_path(const char *option, const char *path)
 						 "characters than letters, digits and _ in double quotes.")));
 	}
 	ep_path_tree_free(&tree);
+}
+
+/* A path that the message type does not have would reject every event, or do nothing for ever. */
+static void
+check_message_path(const char *option, const EpProtoMessage *message, const char *path)
+{
+	static const uint8_t no_bytes[1];
+	EpProtoWriter writer;
+	EpArena arena;
+	EpError error;
+
+	if (message == NULL || path == NULL)
+		return;
+	ep_arena_init(&arena, ep_palloc_allocator(CurrentMemoryContext), (size_t) 16 * 1024 * 1024);
+	ep_protobuf_writer_init(&writer, &arena, no_bytes, &error);
+	if (ep_protobuf_get_path(&writer, message, no_bytes, 0, path) == EP_E_MISSING)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" is no field of message type \"%s\"", option, path, message->full_name),
+				 errhint("event_pipeline.protobuf_fields() lists the fields.")));
+	ep_arena_free(&arena);
 }
 
 static char *
@@ -118,6 +142,7 @@ ep_stream_register(PG_FUNCTION_ARGS)
 		12,
 		{REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID,
 		 INTERVALOID, INTERVALOID, JSONBOID}};
+	const EpProtoMessage *message;
 	static const char *const paths[] = {"event_time", "event_id", "route_by"};
 	Datum values[12];
 	char nulls[13] = "            ";
@@ -129,9 +154,13 @@ ep_stream_register(PG_FUNCTION_ARGS)
 	for (int i = 0; i < 3; i++)
 		if (!PG_ARGISNULL(i))
 			ep_check_owner(PG_GETARG_OID(i));
-	check_format(text_argument(fcinfo, 3), text_argument(fcinfo, 4), setting(PG_GETARG_DATUM(11), "subject"));
+	message = check_format(text_argument(fcinfo, 3), text_argument(fcinfo, 4),
+						   setting(PG_GETARG_DATUM(11), "subject"));
 	for (int i = 0; i < 3; i++)
+	{
 		check_path(paths[i], text_argument(fcinfo, 5 + i));
+		check_message_path(paths[i], message, text_argument(fcinfo, 5 + i));
+	}
 	check_settings(PG_GETARG_DATUM(11));
 	for (int i = 0; i < 12; i++)
 	{
