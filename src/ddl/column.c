@@ -8,22 +8,11 @@
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "schema/relation.h"
 #include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-
-/* "schema"."name", quoted as needed. */
-static char *
-qualified_name(Oid relation)
-{
-	char *name = get_rel_name(relation);
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation)));
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
-}
 
 static void
 run(const char *sql)
@@ -72,7 +61,7 @@ comment_on_column(const char *table, const EpNewColumn *column)
 void
 ep_ddl_add_columns(Oid relation, const EpNewColumn *columns, int count)
 {
-	char *table = qualified_name(relation);
+	char *table = ep_relation_name(relation);
 	StringInfoData sql;
 
 	initStringInfo(&sql);

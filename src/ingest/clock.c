@@ -6,9 +6,7 @@
 
 #include <math.h>
 
-#include "datatype/timestamp.h"
-
-#define UNIX_TO_POSTGRES_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+#include "schema/type_map.h"
 
 /* Microseconds since 1970 from a number in whatever unit its magnitude tells. */
 static bool
@@ -85,7 +83,7 @@ check_window(const EpStream *stream, TimestampTz received_at, int64 micros, Time
 
 	if (micros < first || micros > last)
 		return refuse(error, EP_E_RANGE, stream, "event time is outside the years 1 to 9999", NULL);
-	*time = micros - UNIX_TO_POSTGRES_US;
+	*time = micros - EP_EPOCH_SHIFT_US;
 	if (*time > received_at + stream->future_window)
 		return refuse(error, EP_E_RANGE, stream, "event time is too far in the future",
 					  "not later than arrival plus future_window");

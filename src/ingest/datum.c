@@ -15,8 +15,6 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#define UNIX_TO_POSTGRES_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
-
 static Datum
 bytes_datum(const EpValue *value)
 {
@@ -125,7 +123,7 @@ ep_datum(EpType type, const EpValue *value)
 		case EP_TYPE_JSONB:
 			return jsonb_datum(value);
 		case EP_TYPE_TIMESTAMPTZ:
-			return TimestampTzGetDatum(value->as.i - UNIX_TO_POSTGRES_US);
+			return TimestampTzGetDatum(value->as.i - EP_EPOCH_SHIFT_US);
 		case EP_TYPE_INTERVAL:
 			return interval_datum(value);
 		default:

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "schema/relation.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
@@ -49,7 +50,7 @@ id_table_name(EpIngest *ingest)
 						errmsg("the table of event ids of stream \"%s\" does not exist",
 							   get_rel_name(ingest->stream->event_relation)),
 						errdetail("Without it, events that came before cannot be told from new ones.")));
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+	return ep_relation_name(table);
 }
 
 /* SPI would leave us in a context that lasts until SPI_finish; batches are many. */

@@ -7,16 +7,10 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "schema/catalog.h"
+#include "schema/relation.h"
 #include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-
-char *
-ep_relation_name(Oid relation)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-									  get_rel_name(relation));
-}
 
 static void
 rewind_rows(EpRawSource *source)

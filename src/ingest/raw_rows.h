@@ -50,7 +50,4 @@ extern Datum ep_raw_rows_ids(const EpRawRows *rows);
 /* Run "... $1 ..." with the ids, as the owner of the stream's tables; results in SPI_tuptable, their number returned. */
 extern uint64 ep_raw_rows_select(const EpRawRows *rows, const char *sql);
 
-/* "schema"."name", quoted as needed; palloc'ed. */
-extern char *ep_relation_name(Oid relation);
-
 #endif /* EP_INGEST_RAW_ROWS_H */

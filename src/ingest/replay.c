@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "schema/catalog.h"
+#include "schema/relation.h"
 #include "schema/registry.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -17,6 +17,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "schema/catalog.h"
+#include "schema/relation.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"

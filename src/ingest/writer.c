@@ -26,6 +26,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "schema/attempt.h"
+#include "schema/relation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -393,12 +394,10 @@ plan_insert(EpIngest *ingest, EpWriter *writer)
 		writer->attnums = lappend_int(writer->attnums, attribute->attnum);
 		MemoryContextSwitchTo(old);
 	}
-	writer->insert = SPI_prepare(
-		psprintf("INSERT INTO %s (%s) VALUES (%s)",
-				 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(writer->relation)),
-											RelationGetRelationName(writer->relation)),
-				 columns.data, parameters.data),
-		n, types);
+	writer->insert = SPI_prepare(psprintf("INSERT INTO %s (%s) VALUES (%s)",
+										  ep_relation_name(RelationGetRelid(writer->relation)), columns.data,
+										  parameters.data),
+								 n, types);
 	if (writer->insert == NULL)
 		elog(ERROR, "could not plan an insert: %s", SPI_result_code_string(SPI_result));
 }

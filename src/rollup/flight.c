@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "rollup/flight_events.h"
 #include "rollup/flight_params.h"
+#include "schema/type_map.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -21,7 +22,7 @@ EP_FUNCTION(ep_pair_flights);
 EP_FUNCTION(ep_pair_flights_rejected);
 
 #define FLIGHT_COLUMNS 11
-#define EPOCH_MS ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000))
+#define EPOCH_MS (EP_EPOCH_SHIFT_US / 1000)
 
 typedef struct Output
 {

@@ -20,6 +20,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,7 +30,7 @@
 
 #define FETCH_ROWS 2000
 #define ID_BYTES_MAX 1000 /* longer ids are no ids: a key of two of them must fit into an index */
-#define EPOCH_MS ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000))
+#define EPOCH_MS (EP_EPOCH_SHIFT_US / 1000)
 
 typedef enum ColumnKind
 {

@@ -14,6 +14,7 @@
 #include "rollup/flight_events.h"
 #include "rollup/flight_params.h"
 #include "schema/catalog.h"
+#include "schema/relation.h"
 #include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -231,8 +232,7 @@ ep_drop_flight_table(PG_FUNCTION_ARGS)
 	static EpStatement forget = {"SELECT event_pipeline._flight_table_forget($1)", 1, {REGCLASSOID}};
 	Oid relation = owned_flight_table(PG_GETARG_TEXT_PP(0));
 	Datum value = ObjectIdGetDatum(relation);
-	char *name =
-		quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+	char *name = ep_relation_name(relation);
 	bool isnull;
 
 	SPI_connect();

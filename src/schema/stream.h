@@ -110,9 +110,6 @@ extern EpStream *ep_stream_of_event_table(Oid event_relation);
 /* Raise 22023 when the decoder does not take the stream's options. */
 extern void ep_stream_check_options(EpStream *stream);
 
-/* Raise 42501 unless the current user owns the relation. */
-extern void ep_check_owner(Oid relation);
-
 /* The target for a route, or NULL when there is none yet. */
 extern EpTarget *ep_stream_target(EpStream *stream, const char *route);
 

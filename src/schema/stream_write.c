@@ -14,25 +14,13 @@
 #include "miscadmin.h"
 #include "schema/catalog.h"
 #include "schema/protobuf.h"
+#include "schema/relation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 EP_FUNCTION(ep_stream_register);
 EP_FUNCTION(ep_stream_update);
 EP_FUNCTION(ep_stream_forget);
-
-void
-ep_check_owner(Oid relation)
-{
-	char *name = get_rel_name(relation);
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation)));
-	if (!ep_owns_relation(relation, GetUserId()))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of table \"%s\"", name)));
-}
 
 static char *
 text_argument(FunctionCallInfo fcinfo, int i)

@@ -7,6 +7,10 @@
 
 #include "core/compat.h"
 #include "core/value.h"
+#include "datatype/timestamp.h"
+
+/* Decoders count from 1970, the server from 2000: what to take off, in microseconds. */
+#define EP_EPOCH_SHIFT_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 /* The pg_type OID of a column type (arrays included). InvalidOid for EP_TYPE_NONE. */
 extern Oid ep_type_oid(EpType type);
