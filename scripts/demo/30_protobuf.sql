@@ -10,6 +10,11 @@ SELECT event_type, count(*), min(event_time), max(event_time) FROM device_events
 SELECT events, typed, rejected, duplicates FROM stream_stats WHERE stream = 'device_events';
 SELECT column_name, column_type, description FROM stream_columns WHERE stream = 'device_events' AND description IS NOT NULL ORDER BY 1 LIMIT 6;
 \set ECHO none
+\echo 'Some devices count nanoseconds. The column has microseconds, and the exact value is kept beside it:'
+\echo
+\set ECHO queries
+SELECT occurred_at, _ep_rescued FROM device_events WHERE _ep_rescued IS NOT NULL ORDER BY event_time LIMIT 1;
+\set ECHO none
 \echo 'The next version of the schema brings exactly its new columns:'
 \echo
 \set ECHO queries
