@@ -7,7 +7,8 @@
  * indexes) is written in a subtransaction; when that fails, its rows are tried one by one and the
  * bad ones are rejected.  A leaf with row triggers, generated columns or foreign storage is written
  * by SQL, one row at a time, because the executor knows best what they need; so is a table with statement
- * triggers, which then fire for each row, or with row security that its owner obeys.
+ * triggers, which then fire for each row, with row security that its owner obeys, or with a partition that
+ * is itself partitioned, and may have no place for a row.
  *
  * Locks: ROW EXCLUSIVE on the target, which evolve took before, and on the leaves that get rows.
  */
@@ -24,6 +25,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "partitioning/partdesc.h"
 #include "rewrite/rewriteHandler.h"
 #include "schema/attempt.h"
 #include "schema/relation.h"
@@ -61,8 +63,9 @@ typedef struct EpWriter
 	ModifyTableState *state;
 	PartitionTupleRouting *routing; /* NULL: not partitioned */
 	TupleTableSlot *slot;           /* of the root */
-	bool by_sql;                    /* all leaves are LEAF_SQL */
+	bool by_sql;                    /* all rows go to the root, as to a leaf that is LEAF_SQL */
 	ExprState **defaults;           /* by attnum - 1, NULL: none; or NULL altogether */
+	bool defaults_can_refuse;       /* one of them is no constant */
 	List *leaves;
 	Leaf *last;
 	SPIPlanPtr insert; /* LEAF_SQL */
@@ -115,6 +118,21 @@ leaf_mode(ResultRelInfo *info)
 	return index_can_refuse(info) ? LEAF_CAREFUL : LEAF_PLAIN;
 }
 
+/* Users may have partitioned a partition further, and then a row may find no leaf there. */
+static bool
+routing_can_refuse(Relation relation)
+{
+	PartitionDesc partitions;
+
+	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	partitions = RelationGetPartitionDesc(relation, true);
+	for (int i = 0; i < partitions->nparts; i++)
+		if (!partitions->is_leaf[i])
+			return true;
+	return false;
+}
+
 /* What only the executor does right, whichever leaf a row goes to. */
 static bool
 table_needs_sql(ResultRelInfo *root)
@@ -124,7 +142,8 @@ table_needs_sql(ResultRelInfo *root)
 
 	return (class->relrowsecurity && class->relforcerowsecurity) ||
 		   (triggers != NULL &&
-			(triggers->trig_insert_before_statement || triggers->trig_insert_after_statement));
+			(triggers->trig_insert_before_statement || triggers->trig_insert_after_statement)) ||
+		   routing_can_refuse(root->ri_RelationDesc);
 }
 
 /* Ours have no default; people's columns may, and identity columns do. */
@@ -145,7 +164,10 @@ prepare_defaults(EpWriter *writer)
 			continue;
 		if (writer->defaults == NULL)
 			writer->defaults = palloc0(sizeof(ExprState *) * descriptor->natts);
-		writer->defaults[i] = ExecInitExpr(expression_planner((Expr *) expression), NULL);
+		expression = (Node *) expression_planner((Expr *) expression);
+		if (!IsA(expression, Const))
+			writer->defaults_can_refuse = true;
+		writer->defaults[i] = ExecInitExpr((Expr *) expression, NULL);
 	}
 }
 
@@ -243,7 +265,8 @@ ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 	EpWriter *writer = work->writer;
 	TupleConstr *constraints = RelationGetDescr(writer->relation)->constr;
 
-	return writer->root->ri_TrigDesc != NULL || writer->relation->rd_rel->relhasindex ||
+	return writer->by_sql || writer->defaults_can_refuse || writer->root->ri_TrigDesc != NULL ||
+		   writer->relation->rd_rel->relhasindex ||
 		   (constraints != NULL &&
 			(constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(writer->relation))));
 }
@@ -266,6 +289,8 @@ leaf_of(EpIngest *ingest, EpWriter *writer, ResultRelInfo *info)
 	leaf = palloc0(sizeof(Leaf));
 	leaf->info = info;
 	leaf->mode = writer->by_sql ? LEAF_SQL : leaf_mode(info);
+	if (leaf->mode == LEAF_PLAIN && writer->defaults_can_refuse)
+		leaf->mode = LEAF_CAREFUL;
 	leaf->slots = palloc0(sizeof(TupleTableSlot *) * EP_BATCH_ROWS);
 	leaf->rows = palloc(sizeof(EpRow *) * EP_BATCH_ROWS);
 	writer->leaves = lappend(writer->leaves, leaf);
@@ -287,15 +312,6 @@ make_slot(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 }
 
 static void
-fill_defaults(EpWriter *writer, EpRow *row)
-{
-	for (int i = 0; i < RelationGetDescr(writer->relation)->natts; i++)
-		if (row->nulls[i] && writer->defaults[i] != NULL)
-			row->values[i] =
-				ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(writer->estate), &row->nulls[i]);
-}
-
-static void
 fill(TupleTableSlot *slot, const EpRow *row)
 {
 	int natts = slot->tts_tupleDescriptor->natts;
@@ -306,32 +322,22 @@ fill(TupleTableSlot *slot, const EpRow *row)
 	ExecStoreVirtualTuple(slot);
 }
 
+/* event_time alone decides on the leaf, and it has a partition: where more is asked, the row goes by SQL. */
 static void
 buffer_row(EpIngest *ingest, EpRow *row)
 {
 	EpWriter *writer = row->work->writer;
 	ResultRelInfo *info = writer->root;
-	TupleConversionMap *map = NULL;
-	TupleTableSlot *slot;
 	Leaf *leaf;
 
-	if (writer->defaults != NULL)
-		fill_defaults(writer, row);
-	fill(writer->slot, row);
-	if (writer->routing != NULL)
+	if (writer->routing != NULL && !writer->by_sql)
 	{
+		fill(writer->slot, row);
 		info = ExecFindPartition(writer->state, writer->root, writer->routing, writer->slot, writer->estate);
-		map = ep_root_to_child_map(info, writer->estate);
 	}
 	leaf = leaf_of(ingest, writer, info);
 	if (leaf->count == leaf->slot_count)
 		make_slot(ingest, writer, leaf);
-	slot = leaf->slots[leaf->count];
-	if (map == NULL)
-		fill(slot, row);
-	else
-		execute_attr_map_slot(map->attrMap, writer->slot, slot);
-	slot->tts_tableOid = RelationGetRelid(info->ri_RelationDesc);
 	leaf->rows[leaf->count++] = row;
 }
 
@@ -343,6 +349,30 @@ typedef struct LeafInsert
 	Leaf *leaf;
 	int from, to; /* rows [from, to) */
 } LeafInsert;
+
+/* Inside an attempt unless all of them are constants: people's expressions may raise. */
+static void
+fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < RelationGetDescr(writer->relation)->natts; i++)
+		if (nulls[i] && writer->defaults[i] != NULL)
+			values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(writer->estate), &nulls[i]);
+}
+
+/* The row with its defaults, as the leaf numbers its columns. */
+static void
+fill_leaf_slot(EpWriter *writer, Leaf *leaf, int i)
+{
+	TupleConversionMap *map = ep_root_to_child_map(leaf->info, writer->estate);
+	TupleTableSlot *slot = map == NULL ? leaf->slots[i] : writer->slot;
+
+	fill(slot, leaf->rows[i]);
+	if (writer->defaults != NULL)
+		fill_defaults(writer, slot->tts_values, slot->tts_isnull);
+	if (map != NULL)
+		slot = execute_attr_map_slot(map->attrMap, slot, leaf->slots[i]);
+	slot->tts_tableOid = RelationGetRelid(leaf->info->ri_RelationDesc);
+}
 
 static bool
 insert_into_leaf(void *argument)
@@ -357,6 +387,8 @@ insert_into_leaf(void *argument)
 	MemoryContext old;
 
 	estate->es_output_cid = command;
+	for (int i = insert->from; i < insert->to; i++)
+		fill_leaf_slot(insert->writer, leaf, i);
 	if (leaf->mode == LEAF_CAREFUL && RelationGetDescr(relation)->constr != NULL)
 		for (int i = 0; i < count; i++)
 			ExecConstraints(leaf->info, slots[i], estate);
@@ -408,7 +440,9 @@ insert_by_sql(void *argument)
 	LeafInsert *insert = argument;
 	EpWriter *writer = insert->writer;
 	int n = list_length(writer->attnums);
-	Datum *values = palloc(sizeof(Datum) * n);
+	int natts = RelationGetDescr(writer->relation)->natts;
+	Datum *row_values = palloc(sizeof(Datum) * natts), *values = palloc(sizeof(Datum) * n);
+	bool *row_nulls = palloc(sizeof(bool) * natts);
 	char *nulls = palloc(n + 1);
 
 	for (int row_number = insert->from; row_number < insert->to; row_number++)
@@ -417,10 +451,14 @@ insert_by_sql(void *argument)
 		ListCell *cell;
 		int i = 0;
 
+		memcpy(row_values, row->values, natts * sizeof(Datum));
+		memcpy(row_nulls, row->nulls, natts * sizeof(bool));
+		if (writer->defaults != NULL)
+			fill_defaults(writer, row_values, row_nulls);
 		foreach (cell, writer->attnums)
 		{
-			values[i] = row->values[lfirst_int(cell) - 1];
-			nulls[i++] = row->nulls[lfirst_int(cell) - 1] ? 'n' : ' ';
+			values[i] = row_values[lfirst_int(cell) - 1];
+			nulls[i++] = row_nulls[lfirst_int(cell) - 1] ? 'n' : ' ';
 		}
 		if (SPI_execute_plan(writer->insert, values, nulls, false, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not insert into \"%s\"", RelationGetRelationName(writer->relation));
@@ -490,8 +528,8 @@ is_about_row(const ErrorData *error)
 	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
 	return category != ERRCODE_TRANSACTION_ROLLBACK && category != ERRCODE_SYSTEM_ERROR &&
-		   error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
-		   error->sqlerrcode != ERRCODE_INDEX_CORRUPTED;
+		   category != ERRCODE_INSUFFICIENT_RESOURCES && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+		   error->sqlerrcode != ERRCODE_DATA_CORRUPTED && error->sqlerrcode != ERRCODE_INDEX_CORRUPTED;
 }
 
 /* The server took the row without an error. */
