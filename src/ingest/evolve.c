@@ -120,7 +120,7 @@ make_columns(EpColumnChange *change)
 	if (error != NULL)
 	{
 		ereport(DEBUG1, (errmsg("columns were not added: %s", error->message)));
-		change->refusal = "contract";
+		change->refusal = ep_evolve_refusal(error);
 	}
 	return false;
 }

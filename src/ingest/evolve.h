@@ -64,4 +64,7 @@ extern bool ep_evolve_columns(void *column_change);
 extern bool ep_evolve_partitions(void *partition_change);
 extern bool ep_evolve_table(void *table_change);
 
+/* Why columns are not there after an error: "lock" when the moment was bad, "contract" when somebody forbids them. */
+extern const char *ep_evolve_refusal(const ErrorData *error);
+
 #endif /* EP_INGEST_EVOLVE_H */

@@ -96,6 +96,20 @@ record(EpColumnChange *change)
 	}
 }
 
+const char *
+ep_evolve_refusal(const ErrorData *error)
+{
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_T_R_DEADLOCK_DETECTED:
+		case ERRCODE_OUT_OF_MEMORY: /* also when the lock table is full */
+			return "lock";
+		default:
+			return "contract";
+	}
+}
+
 /* Lock, look again, alter, record. */
 bool
 ep_evolve_columns(void *argument)

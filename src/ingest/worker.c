@@ -210,6 +210,7 @@ ep_worker_table(EpTableChange *change)
 typedef struct Work
 {
 	StringInfo request;
+	ChangeKind kind;
 	EpStream *stream;
 	EpArena arena;
 	int64 waited_us;
@@ -300,17 +301,17 @@ static bool
 carry_out(void *argument)
 {
 	Work *work = argument;
-	ChangeKind kind = pq_getmsgbyte(work->request);
 	EpRole saved;
 	int pinned;
 	bool done;
 
+	work->kind = pq_getmsgbyte(work->request);
 	work->stream = ep_stream_of_raw(pq_getmsgint(work->request, 4));
 	saved = ep_role_enter_owner(work->stream->owner);
 	pinned = ep_settings_pin();
-	done = kind == CHANGE_COLUMNS      ? change_columns(work)
-		   : kind == CHANGE_PARTITIONS ? change_partitions(work)
-									   : change_table(work);
+	done = work->kind == CHANGE_COLUMNS      ? change_columns(work)
+		   : work->kind == CHANGE_PARTITIONS ? change_partitions(work)
+											 : change_table(work);
 	ep_settings_unpin(pinned);
 	ep_role_leave(saved);
 	return done;
@@ -329,7 +330,8 @@ answer_task(Task *task)
 	ep_arena_init(&work.arena, ep_palloc_allocator(CurrentMemoryContext), (size_t) 64 * 1024 * 1024);
 	done = ep_attempt(carry_out, &work, &error);
 	if (error != NULL)
-		strlcpy(task->refusal, error->message, sizeof task->refusal);
+		strlcpy(task->refusal, work.kind == CHANGE_COLUMNS ? ep_evolve_refusal(error) : error->message,
+				sizeof task->refusal);
 	else if (!done && work.refusal != NULL)
 		strlcpy(task->refusal, work.refusal, sizeof task->refusal);
 	task->waited_us = work.waited_us;

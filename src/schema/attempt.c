@@ -13,7 +13,8 @@ must_go_up(int sqlerrcode)
 {
 	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
 
-	return category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES;
+	return category == ERRCODE_OPERATOR_INTERVENTION ||
+		   (category == ERRCODE_INSUFFICIENT_RESOURCES && sqlerrcode != ERRCODE_OUT_OF_MEMORY);
 }
 
 bool

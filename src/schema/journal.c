@@ -132,5 +132,7 @@ ep_journal_schema_change(EpStream *stream, Oid target, const char *operation, co
 	values[9] = Int64GetDatum(raw_id);
 	nulls[9] = raw_id == 0 ? 'n' : ' ';
 	ep_catalog_run(&statement, values, nulls);
-	Async_Notify("event_pipeline_schema", OidIsValid(target) ? get_rel_name(target) : "");
+	/* Of changes only: a transaction that has sent a NOTIFY cannot be prepared for two-phase commit. */
+	if (strcmp(mode, "deferred") != 0)
+		Async_Notify("event_pipeline_schema", OidIsValid(target) ? get_rel_name(target) : "");
 }
