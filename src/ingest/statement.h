@@ -7,8 +7,8 @@
  *	  write    decode again: every event becomes a row, a rejection or a duplicate
  *	  account  counters, invalidations
  *
- * Nothing is locked while the survey runs.  The rows come from a source that can be read twice: the
- * transition table of a trigger, or a query over the raw table (replay).
+ * Nothing is locked while the survey runs.  The rows come from a source that can be read twice: what
+ * the statement just stored (capture.h), or a query over the raw table (replay).
  */
 #ifndef EP_INGEST_STATEMENT_H
 #define EP_INGEST_STATEMENT_H

@@ -7,6 +7,10 @@ CREATE FUNCTION _ingest() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ep_ingest_trigger';
 COMMENT ON FUNCTION _ingest() IS 'statement trigger of raw tables: decode, flatten, evolve, write, account';
 
+CREATE FUNCTION _capture(raw_table regclass, leaf oid, place tid) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture';
+COMMENT ON FUNCTION _capture(regclass, oid, tid) IS 'notes where a raw row was stored, for the end of the statement; always false';
+
 CREATE FUNCTION _stream_relation(stream text) RETURNS regclass
 LANGUAGE plpgsql STABLE STRICT
 AS $$
@@ -130,8 +134,10 @@ BEGIN
     PERFORM @extschema@._stream_register(event_table, raw_table, id_table, format, message_type, event_time, event_id, route_by,
                                          partition_interval, raw_retention, retention, settings);
     EXECUTE pg_catalog.format($sql$
-        CREATE TRIGGER _ep_ingest AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows
-        FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
+        CREATE TRIGGER _ep_begin BEFORE INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
+        CREATE TRIGGER _ep_capture AFTER INSERT ON %1$s FOR EACH ROW
+            WHEN (@extschema@._capture(%1$L, NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION @extschema@._ingest();
+        CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', event_table, pg_catalog.format('events of stream %s, decoded from %s', event_table, raw_table));
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', raw_table, pg_catalog.format('raw %s payloads of stream %s, as they came', format, event_table));
     RETURN event_table;
@@ -169,7 +175,8 @@ BEGIN
         WHERE c.oid OPERATOR(pg_catalog.=) ANY (tables.targets OPERATOR(pg_catalog.||) tables.raw_table OPERATOR(pg_catalog.||) tables.id_table)
     LOOP
         IF relation OPERATOR(pg_catalog.=) tables.raw_table THEN
-            EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_ingest ON %s', relation);
+            EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_begin ON %1$s; DROP TRIGGER IF EXISTS _ep_capture ON %1$s; '
+                                      'DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
         END IF;
         PERFORM @extschema@._partition_drop_config(relation);
         IF NOT keep_tables THEN

@@ -1,74 +1,15 @@
 /*
  * trigger.c
- *	  The statement trigger on raw tables: the transition table as a source of raw rows.
+ *	  The triggers on raw tables.
  */
 #include "ingest/trigger.h"
 
+#include "access/sysattr.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
-#include "ingest/statement.h"
+#include "ingest/capture.h"
+#include "nodes/primnodes.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
-
-typedef struct TransitionSource
-{
-	EpRawSource source;
-	Tuplestorestate *rows;
-	int pointer; /* our own read pointer: other triggers have theirs */
-	TupleTableSlot *slot;
-	EpStream *stream;
-} TransitionSource;
-
-static void
-rewind_rows(EpRawSource *source)
-{
-	TransitionSource *transition = (TransitionSource *) source;
-
-	tuplestore_select_read_pointer(transition->rows, transition->pointer);
-	tuplestore_rescan(transition->rows);
-}
-
-static int64
-int64_attribute(TupleTableSlot *slot, AttrNumber attnum)
-{
-	bool isnull;
-	Datum value = slot_getattr(slot, attnum, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
-static bool
-next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *row)
-{
-	TransitionSource *transition = (TransitionSource *) source;
-	EpStream *stream = transition->stream;
-	MemoryContext old;
-	bool isnull;
-	Datum payload;
-
-	/* A tuple of a spilled store is allocated in the current context: not the one that is reset. */
-	tuplestore_select_read_pointer(transition->rows, transition->pointer);
-	if (!tuplestore_gettupleslot(transition->rows, true, false, transition->slot))
-		return false;
-	row->raw_id = int64_attribute(transition->slot, stream->raw_id);
-	row->received_at = int64_attribute(transition->slot, stream->received_at);
-	payload = slot_getattr(transition->slot, stream->payload, &isnull);
-	row->payload = NULL;
-	row->length = 0;
-	if (!isnull)
-	{
-		struct varlena *bytes;
-
-		old = MemoryContextSwitchTo(row_context);
-		bytes = PG_DETOAST_DATUM_PACKED(payload);
-		MemoryContextSwitchTo(old);
-		row->payload = VARDATA_ANY(bytes);
-		row->length = VARSIZE_ANY_EXHDR(bytes);
-	}
-	return true;
-}
 
 static void
 check_fired_rightly(FunctionCallInfo fcinfo)
@@ -78,13 +19,28 @@ check_fired_rightly(FunctionCallInfo fcinfo)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function \"_ingest\" was not called by the trigger manager")));
-	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || trigger->tg_newtable == NULL)
+	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" must be AFTER INSERT FOR EACH STATEMENT with a transition table",
-						trigger->tg_trigger->tgname),
+				 errmsg("trigger \"%s\" must be for INSERT, FOR EACH STATEMENT", trigger->tg_trigger->tgname),
 				 errhint("event_pipeline.create_stream() makes it so.")));
+}
+
+static void
+ingest(Oid raw_table)
+{
+	EpCapture *capture = ep_capture_close(raw_table);
+	EpCounters counters = {.last_event = DT_NOBEGIN};
+	EpStream *stream;
+
+	if (capture == NULL)
+		return;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	stream = ep_stream_of_raw(raw_table);
+	ep_ingest_run(stream, ep_capture_source(capture, stream), &counters);
+	SPI_finish();
+	ep_capture_free(capture);
 }
 
 EP_FUNCTION(ep_ingest_trigger);
@@ -93,20 +49,45 @@ Datum
 ep_ingest_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TransitionSource transition = {{rewind_rows, next_row}};
-	EpCounters counters = {.last_event = DT_NOBEGIN};
 
 	check_fired_rightly(fcinfo);
-	if (tuplestore_tuple_count(trigger->tg_newtable) == 0)
-		return PointerGetDatum(NULL);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	transition.stream = ep_stream_of_raw(RelationGetRelid(trigger->tg_relation));
-	transition.rows = trigger->tg_newtable;
-	transition.pointer = tuplestore_alloc_read_pointer(trigger->tg_newtable, EXEC_FLAG_REWIND);
-	transition.slot = MakeSingleTupleTableSlot(RelationGetDescr(trigger->tg_relation), &TTSOpsMinimalTuple);
-	ep_ingest_run(transition.stream, &transition.source, &counters);
-	ExecDropSingleTupleTableSlot(transition.slot);
-	SPI_finish();
+	if (TRIGGER_FIRED_BEFORE(trigger->tg_event))
+		ep_capture_open(RelationGetRelid(trigger->tg_relation));
+	else
+		ingest(RelationGetRelid(trigger->tg_relation));
 	return PointerGetDatum(NULL);
+}
+
+static bool
+is_new_column(Node *node, AttrNumber attnum)
+{
+	return IsA(node, Var) && ((Var *) node)->varno == OUTER_VAR && ((Var *) node)->varattno == attnum;
+}
+
+/*
+ * Only the WHEN clause of a trigger refers to system columns of OUTER_VAR, which there is NEW: so nobody can make us
+ * believe in rows that he did not insert.
+ */
+static void
+check_called_by_trigger(FmgrInfo *function)
+{
+	FuncExpr *call = (FuncExpr *) function->fn_expr;
+
+	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != 3 ||
+		!IsA(linitial(call->args), Const) || !is_new_column(lsecond(call->args), TableOidAttributeNumber) ||
+		!is_new_column(lthird(call->args), SelfItemPointerAttributeNumber))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"_capture\" was not called by the trigger of a raw table")));
+	function->fn_extra = call; /* checked */
+}
+
+EP_FUNCTION(ep_capture);
+
+Datum
+ep_capture(PG_FUNCTION_ARGS)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		check_called_by_trigger(fcinfo->flinfo);
+	ep_capture_row(PG_GETARG_OID(0), PG_GETARG_OID(1), (ItemPointer) PG_GETARG_POINTER(2));
+	PG_RETURN_BOOL(false);
 }

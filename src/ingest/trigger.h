@@ -1,6 +1,6 @@
 /*
  * trigger.h
- *	  The statement trigger on raw tables.
+ *	  The triggers on raw tables.
  */
 #ifndef EP_INGEST_TRIGGER_H
 #define EP_INGEST_TRIGGER_H
@@ -8,9 +8,15 @@
 #include "core/compat.h"
 
 /*
- * _ingest() returns trigger: AFTER INSERT ... REFERENCING NEW TABLE ... FOR EACH STATEMENT on a raw
- * table.  Takes the inserted raw rows through the pipeline, in the client's transaction.
+ * _ingest() returns trigger: BEFORE INSERT and AFTER INSERT FOR EACH STATEMENT on a raw table.  Before, it
+ * begins to capture rows; after, it takes them through the pipeline, in the client's transaction.
  */
 extern PGDLLEXPORT Datum ep_ingest_trigger(PG_FUNCTION_ARGS);
+
+/*
+ * _capture(raw_table regclass, leaf oid, place tid) returns boolean: notes a stored row, and is always false.
+ * For the WHEN clause of an AFTER INSERT FOR EACH ROW trigger alone, as _capture('...', NEW.tableoid, NEW.ctid).
+ */
+extern PGDLLEXPORT Datum ep_capture(PG_FUNCTION_ARGS);
 
 #endif /* EP_INGEST_TRIGGER_H */

@@ -3,6 +3,7 @@
  *	  The module's entry point: each module registers what is its own.
  */
 #include "core/compat.h"
+#include "ingest/capture.h"
 #include "schema/stream.h"
 
 PG_MODULE_MAGIC;
@@ -13,4 +14,5 @@ void
 _PG_init(void)
 {
 	ep_stream_init();
+	ep_capture_init();
 }

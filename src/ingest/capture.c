@@ -1,0 +1,299 @@
+/*
+ * capture.c
+ *	  Where the rows are that one statement puts into a raw table, and reading them there.
+ */
+#include "ingest/capture.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Rows that lie side by side in one page. */
+typedef struct Run
+{
+	Oid leaf;
+	BlockNumber block;
+	OffsetNumber first, last;
+} Run;
+
+struct EpCapture
+{
+	EpRawSource source; /* first: a source is cast to its EpCapture */
+	EpCapture *outer;   /* the one that was opened before */
+	Oid raw_table;
+	SubTransactionId subid;
+	MemoryContext context; /* holds all of this */
+	Run *runs;
+	int64 count, capacity;
+	/* while it is read */
+	EpStream *stream;
+	Relation leaf;
+	TupleTableSlot *slot;
+	AttrNumber raw_id, received_at, payload; /* in the leaf */
+	int64 run;
+	OffsetNumber next;
+};
+
+#define FIRST_RUNS 8
+
+static EpCapture *open_captures = NULL; /* innermost first */
+
+/* ---- noting ---- */
+
+void
+ep_capture_open(Oid raw_table)
+{
+	MemoryContext context =
+		AllocSetContextCreate(TopTransactionContext, "event_pipeline capture", ALLOCSET_SMALL_SIZES);
+	EpCapture *capture = MemoryContextAllocZero(context, sizeof(EpCapture));
+
+	capture->context = context;
+	capture->raw_table = raw_table;
+	capture->subid = GetCurrentSubTransactionId();
+	capture->capacity = FIRST_RUNS;
+	capture->runs = MemoryContextAlloc(context, FIRST_RUNS * sizeof(Run));
+	capture->outer = open_captures;
+	open_captures = capture;
+}
+
+static EpCapture *
+find_open(Oid raw_table)
+{
+	EpCapture *capture = open_captures;
+
+	while (capture != NULL && capture->raw_table != raw_table)
+		capture = capture->outer;
+	return capture;
+}
+
+void
+ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place)
+{
+	EpCapture *capture = find_open(raw_table);
+	BlockNumber block = ItemPointerGetBlockNumber(place);
+	OffsetNumber offset = ItemPointerGetOffsetNumber(place);
+	Run *run;
+
+	if (capture == NULL)
+		return;
+	if (capture->count > 0)
+	{
+		run = &capture->runs[capture->count - 1];
+		if (run->block == block && run->leaf == leaf && run->last + 1 == offset)
+		{
+			run->last = offset;
+			return;
+		}
+	}
+	if (capture->count == capture->capacity)
+	{
+		capture->capacity *= 2;
+		capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
+	}
+	capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
+}
+
+static void
+unlink_capture(EpCapture *capture)
+{
+	EpCapture **link = &open_captures;
+
+	while (*link != capture)
+		link = &(*link)->outer;
+	*link = capture->outer;
+}
+
+EpCapture *
+ep_capture_close(Oid raw_table)
+{
+	EpCapture *capture = find_open(raw_table);
+
+	if (capture == NULL)
+		return NULL;
+	unlink_capture(capture);
+	if (capture->count > 0)
+		return capture;
+	MemoryContextDelete(capture->context);
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+/* Leaves may number their columns otherwise than the table they were attached to. */
+static AttrNumber
+attribute_in_leaf(const EpCapture *capture, Relation root, AttrNumber attnum)
+{
+	const char *name = NameStr(TupleDescAttr(RelationGetDescr(root), attnum - 1)->attname);
+	TupleDesc leaf = RelationGetDescr(capture->leaf);
+
+	for (int i = 0; i < leaf->natts; i++)
+		if (!TupleDescAttr(leaf, i)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(leaf, i)->attname), name) == 0)
+			return i + 1;
+	elog(ERROR, "partition \"%s\" has no column \"%s\"", RelationGetRelationName(capture->leaf), name);
+}
+
+static void
+close_leaf(EpCapture *capture)
+{
+	if (capture->leaf == NULL)
+		return;
+	ExecDropSingleTupleTableSlot(capture->slot);
+	table_close(capture->leaf, NoLock);
+	capture->leaf = NULL;
+	capture->slot = NULL;
+}
+
+static void
+check_is_leaf(Oid relation, Oid raw_table)
+{
+	while (relation != raw_table)
+	{
+		if (!get_rel_relispartition(relation))
+			ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+							errmsg("rows of a table that is no partition of the raw table were captured")));
+		relation = get_partition_parent(relation, false);
+	}
+}
+
+/* The statement holds its lock on it until the transaction ends. */
+static void
+open_leaf(EpCapture *capture, Oid relation)
+{
+	EpStream *stream = capture->stream;
+	MemoryContext old = MemoryContextSwitchTo(capture->context);
+	Relation root;
+
+	close_leaf(capture);
+	check_is_leaf(relation, capture->raw_table);
+	capture->leaf = table_open(relation, AccessShareLock);
+	capture->slot = table_slot_create(capture->leaf, NULL);
+	MemoryContextSwitchTo(old);
+	root = table_open(capture->raw_table, NoLock);
+	capture->raw_id = attribute_in_leaf(capture, root, stream->raw_id);
+	capture->received_at = attribute_in_leaf(capture, root, stream->received_at);
+	capture->payload = attribute_in_leaf(capture, root, stream->payload);
+	table_close(root, NoLock);
+}
+
+static void
+rewind_rows(EpRawSource *source)
+{
+	EpCapture *capture = (EpCapture *) source;
+
+	capture->run = 0;
+	capture->next = capture->runs[0].first;
+}
+
+/* Put the next row into the slot; what was rolled back or deleted meanwhile is passed over. */
+static bool
+fetch(EpCapture *capture)
+{
+	while (capture->run < capture->count)
+	{
+		Run *run = &capture->runs[capture->run];
+		ItemPointerData place;
+
+		if (capture->next > run->last)
+		{
+			if (++capture->run < capture->count)
+				capture->next = capture->runs[capture->run].first;
+			continue;
+		}
+		if (capture->leaf == NULL || RelationGetRelid(capture->leaf) != run->leaf)
+			open_leaf(capture, run->leaf);
+		ItemPointerSet(&place, run->block, capture->next++);
+		if (table_tuple_fetch_row_version(capture->leaf, &place, SnapshotSelf, capture->slot))
+			return true;
+	}
+	if (capture->slot != NULL)
+		ExecClearTuple(capture->slot); /* and its pin */
+	return false;
+}
+
+static int64
+int64_attribute(TupleTableSlot *slot, AttrNumber attnum)
+{
+	bool isnull;
+	Datum value = slot_getattr(slot, attnum, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+static bool
+next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *row)
+{
+	EpCapture *capture = (EpCapture *) source;
+	bool isnull;
+	Datum payload;
+
+	if (!fetch(capture))
+		return false;
+	row->raw_id = int64_attribute(capture->slot, capture->raw_id);
+	row->received_at = int64_attribute(capture->slot, capture->received_at);
+	payload = slot_getattr(capture->slot, capture->payload, &isnull);
+	row->payload = NULL;
+	row->length = 0;
+	if (!isnull)
+	{
+		MemoryContext old = MemoryContextSwitchTo(row_context);
+		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(payload);
+
+		MemoryContextSwitchTo(old);
+		row->payload = VARDATA_ANY(bytes);
+		row->length = VARSIZE_ANY_EXHDR(bytes);
+	}
+	return true;
+}
+
+void
+ep_capture_free(EpCapture *capture)
+{
+	close_leaf(capture);
+	MemoryContextDelete(capture->context);
+}
+
+EpRawSource *
+ep_capture_source(EpCapture *capture, EpStream *stream)
+{
+	capture->stream = stream;
+	capture->source = (EpRawSource){rewind_rows, next_row};
+	return &capture->source;
+}
+
+/* ---- the end of (sub)transactions ---- */
+
+/* Their memory was TopTransactionContext's. */
+static void
+transaction_ended(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		open_captures = NULL;
+}
+
+/* Statements that began in a subtransaction do not outlive its abort. */
+static void
+subtransaction_ended(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *argument)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (open_captures != NULL && open_captures->subid == subid)
+	{
+		EpCapture *capture = open_captures;
+
+		open_captures = capture->outer;
+		MemoryContextDelete(capture->context);
+	}
+}
+
+void
+ep_capture_init(void)
+{
+	RegisterXactCallback(transaction_ended, NULL);
+	RegisterSubXactCallback(subtransaction_ended, NULL);
+}
