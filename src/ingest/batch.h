@@ -50,6 +50,9 @@ extern bool ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, con
 /* The text an id is known by: itself, or a digest when it is bytes or long. palloc'ed. */
 extern char *ep_dedupe_key(const char *bytes, size_t length, bool binary);
 
+/* The value of the event_id path as a text that an index can hold; NULL when it is none. palloc'ed. */
+extern char *ep_dedupe_id(const EpValue *value);
+
 /* Take the event_ids of waiting rows: whose is taken already is done, later rows with the same one are held. */
 extern void ep_dedupe_batch(EpIngest *ingest, EpBatch *batch);
 

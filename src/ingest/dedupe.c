@@ -40,6 +40,26 @@ ep_dedupe_key(const char *bytes, size_t length, bool binary)
 									 binary_encode, PointerGetDatum(digest), CStringGetTextDatum("hex")))));
 }
 
+char *
+ep_dedupe_id(const EpValue *value)
+{
+	switch (value->kind)
+	{
+		case EP_INT:
+			return psprintf(INT64_FORMAT, value->as.i);
+		case EP_UINT:
+			return psprintf(UINT64_FORMAT, value->as.u);
+		case EP_BOOL:
+		case EP_NULL:
+			return NULL;
+		default:
+			if (value->text == NULL || value->length == 0)
+				return NULL;
+			break;
+	}
+	return ep_dedupe_key(value->text, value->length, value->kind == EP_BYTES);
+}
+
 static char *
 id_table_name(EpIngest *ingest)
 {

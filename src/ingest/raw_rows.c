@@ -12,41 +12,67 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+bool
+ep_raw_scan_next(EpScan *scan, MemoryContext row_context, EpRawRow *raw)
+{
+	MemoryContext old;
+	struct varlena *bytes;
+	Datum payload;
+	bool isnull;
+
+	if (!ep_scan_next(scan))
+		return false;
+	*raw = (EpRawRow){.raw_id = DatumGetInt64(ep_scan_datum(scan, 1, &isnull)),
+					  .received_at = DatumGetTimestampTz(ep_scan_datum(scan, 2, &isnull))};
+	payload = ep_scan_datum(scan, 3, &isnull);
+	if (isnull)
+		return true;
+	old = MemoryContextSwitchTo(row_context);
+	bytes = PG_DETOAST_DATUM_PACKED(payload);
+	MemoryContextSwitchTo(old);
+	raw->payload = VARDATA_ANY(bytes);
+	raw->length = VARSIZE_ANY_EXHDR(bytes);
+	return true;
+}
+
+/* One query for all of them; a BRIN index on raw_id is asked for the range. */
+static void
+open_scan(EpRawRows *rows)
+{
+	Oid types[3] = {INT8ARRAYOID, INT8OID, INT8OID};
+	Datum values[3] = {ep_raw_rows_ids(rows), Int64GetDatum(rows->count > 0 ? rows->ids[0] : 0),
+					   Int64GetDatum(rows->count > 0 ? rows->ids[rows->count - 1] : 0)};
+
+	ep_scan_open(&rows->scan,
+				 psprintf("SELECT raw_id, received_at, payload FROM %s WHERE raw_id = ANY ($1)"
+						  " AND raw_id BETWEEN $2 AND $3 ORDER BY raw_id",
+						  ep_relation_name(rows->stream->raw_relation)),
+				 3, types, values, false);
+}
+
 static void
 rewind_rows(EpRawSource *source)
 {
-	((EpRawRows *) source)->at = -1;
+	EpRawRows *rows = (EpRawRows *) source;
+
+	if (rows->scan.portal == NULL)
+		open_scan(rows);
+	else
+		ep_scan_rewind(&rows->scan);
+	rows->at = -1;
 }
 
 static bool
 next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *raw)
 {
 	EpRawRows *rows = (EpRawRows *) source;
-	Oid types[1] = {INT8OID};
-	Datum values[1];
-	bool isnull;
-	Datum payload;
 
 	if (++rows->at >= rows->count)
 		return false;
-	*raw = (EpRawRow){.raw_id = rows->ids[rows->at]};
-	values[0] = Int64GetDatum(raw->raw_id);
-	if (SPI_execute_with_args(rows->fetch, 1, types, values, NULL, false, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("raw row " INT64_FORMAT " has gone while it was read again", raw->raw_id)));
-	raw->received_at = DatumGetTimestampTz(ep_catalog_datum(0, 1, &isnull));
-	payload = ep_catalog_datum(0, 2, &isnull);
-	if (!isnull)
-	{
-		MemoryContext old = MemoryContextSwitchTo(row_context);
-		struct varlena *bytes = PG_DETOAST_DATUM_COPY(payload);
-
-		MemoryContextSwitchTo(old);
-		raw->payload = VARDATA_ANY(bytes);
-		raw->length = VARSIZE_ANY_EXHDR(bytes);
-	}
-	SPI_freetuptable(SPI_tuptable);
+	if (!ep_raw_scan_next(&rows->scan, row_context, raw) || raw->raw_id != rows->ids[rows->at])
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("raw row " INT64_FORMAT " has gone while it was read again", rows->ids[rows->at])));
 	return true;
 }
 
@@ -89,7 +115,7 @@ ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids)
 	rows->source.rewind = rewind_rows;
 	rows->source.next = next_row;
 	rows->stream = stream;
-	rows->fetch = psprintf("SELECT received_at, payload FROM %s WHERE raw_id = $1", table);
+	rows->scan.portal = NULL;
 	n = select_with(
 		stream,
 		psprintf("SELECT raw_id FROM %s WHERE raw_id = ANY ($1) AND raw_id IS NOT NULL ORDER BY raw_id",
@@ -103,4 +129,11 @@ ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids)
 
 		rows->ids[i] = DatumGetInt64(ep_catalog_datum(i, 1, &isnull));
 	}
+}
+
+void
+ep_raw_rows_close(EpRawRows *rows)
+{
+	if (rows->scan.portal != NULL)
+		ep_scan_close(&rows->scan);
 }

@@ -5,6 +5,7 @@
 #ifndef EP_INGEST_RAW_ROWS_H
 #define EP_INGEST_RAW_ROWS_H
 
+#include "ingest/scan.h"
 #include "ingest/statement.h"
 #include "utils/array.h"
 #include "utils/hsearch.h"
@@ -16,7 +17,7 @@ typedef struct EpRawRows
 	int64 *ids; /* ascending */
 	int count;
 	int at; /* the row handed out last */
-	char *fetch;
+	EpScan scan;
 } EpRawRows;
 
 /* One event: key of hash tables that say which events have a row. */
@@ -44,10 +45,16 @@ ep_event_key(int64 raw_id, int32 seq)
  */
 extern void ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids);
 
+/* Done with them: the tables are no longer in use. */
+extern void ep_raw_rows_close(EpRawRows *rows);
+
 /* The ids as bigint[]. */
 extern Datum ep_raw_rows_ids(const EpRawRows *rows);
 
 /* Run "... $1 ..." with the ids, as the owner of the stream's tables; results in SPI_tuptable, their number returned. */
 extern uint64 ep_raw_rows_select(const EpRawRows *rows, const char *sql);
+
+/* The next row of a scan over (raw_id, received_at, payload); for the next of an EpRawSource. */
+extern bool ep_raw_scan_next(EpScan *scan, MemoryContext row_context, EpRawRow *raw);
 
 #endif /* EP_INGEST_RAW_ROWS_H */

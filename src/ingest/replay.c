@@ -214,6 +214,7 @@ run(Replay *replay, EpStream *stream, Datum ids, EpCounters *counters)
 	withdrawn = withdraw_rejections(replay);
 	counters->events = counters->rejected = -withdrawn;
 	ep_ingest_run(stream, &replay->rows.source, counters);
+	ep_raw_rows_close(&replay->rows);
 	count_attempts(replay);
 	return withdrawn;
 }

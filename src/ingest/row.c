@@ -88,27 +88,6 @@ set(EpRow *row, AttrNumber attnum, Datum value)
 	row->nulls[attnum - 1] = false;
 }
 
-/* An id as text that an index can hold. */
-static char *
-event_id_text(const EpValue *value)
-{
-	switch (value->kind)
-	{
-		case EP_INT:
-			return psprintf(INT64_FORMAT, value->as.i);
-		case EP_UINT:
-			return psprintf(UINT64_FORMAT, value->as.u);
-		case EP_BOOL:
-		case EP_NULL:
-			return NULL;
-		default:
-			if (value->text == NULL || value->length == 0)
-				return NULL;
-			break;
-	}
-	return ep_dedupe_key(value->text, value->length, value->kind == EP_BYTES);
-}
-
 bool
 ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys, const EpRawRow *raw,
 			 EpError *error)
@@ -145,7 +124,7 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 		set(row, target->rescued, ep_rescue_datum(rescue));
 	ingest->counters.rescued += rescue->count;
 	if (keys->id != NULL)
-		row->event_id = event_id_text(&keys->id->value);
+		row->event_id = ep_dedupe_id(&keys->id->value);
 	if (event->bytes != NULL && ep_writer_is_careful(ingest, row->work))
 	{
 		row->bytes = pnstrdup(event->bytes, event->length);

@@ -322,6 +322,7 @@ ep_verify(PG_FUNCTION_ARGS)
 	for (int t = 0; t < stream->target_count; t++)
 		read_target(&verify, stream->targets[t]);
 	ep_ingest_read(stream, &verify.rows.source, &visitor);
+	ep_raw_rows_close(&verify.rows);
 	report_orphans(&verify);
 	SPI_finish();
 	PG_RETURN_NULL();
