@@ -9,7 +9,7 @@ SELECT * FROM event_pipeline.verify('vf');
 -- what somebody changes by hand is found
 UPDATE vf SET b = 'changed' WHERE _ep_raw_id = 1;
 UPDATE vf SET e_f = 2 WHERE _ep_raw_id = 2;
-UPDATE vf SET _ep_rescued = _ep_rescued - 'a' WHERE _ep_raw_id = 2;
+UPDATE vf SET _ep_rescued = _ep_rescued - 'A' WHERE _ep_raw_id = 2;
 UPDATE vf SET event_time = event_time + '1 s' WHERE _ep_raw_id = 6;
 DELETE FROM vf_k;
 INSERT INTO vf (event_time, _ep_raw_id, _ep_seq) VALUES ('2024-06-01', 1, 9);

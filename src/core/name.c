@@ -258,3 +258,14 @@ ep_name_distinguish(const EpPath *path, char *name)
 	}
 	cut_and_hash(name, length, EP_NAME_MAX, hash);
 }
+
+void
+ep_name_variant(const EpPath *path, const char *base, const char *type, char *name)
+{
+	size_t length = strlen(base), room = EP_NAME_MAX - strlen(type) - 2;
+
+	memcpy(name, base, length + 1);
+	if (length > room)
+		cut_and_hash(name, length, room, hash_path(path));
+	strcat(strcat(name, "__"), type);
+}

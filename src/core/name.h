@@ -36,6 +36,12 @@ extern void ep_name_from_segment(const char *segment, size_t length, char *name,
 extern void ep_name_distinguish(const EpPath *path, char *name);
 
 /*
+ * The name of the column for values of path that misfit its column: base + "__" + type.  Too long: base is cut and gets
+ * the hash before the type.  No name that is made from a path has two '_' in a row.
+ */
+extern void ep_name_variant(const EpPath *path, const char *base, const char *type, char *name);
+
+/*
  * The lower-case form of one character: Latin, Greek, Cyrillic, Armenian, Georgian;
  * any other is given back as it is.  Fixed for ever, whatever the server's locale.
  */

@@ -29,35 +29,51 @@ typedef struct Evolution
 
 /* ---- deciding which columns ---- */
 
+/* The new attribute, or variant, that can take the wish; in *known, whether its identity has been met. */
 static EpNewAttribute *
-find_new(Evolution *evolution, const char *identity)
+find_new(Evolution *evolution, const EpWish *wish, bool *known)
 {
 	for (int i = 0; i < evolution->change.count; i++)
-		if (strcmp(evolution->change.attributes[i].identity, identity) == 0)
-			return &evolution->change.attributes[i];
+	{
+		EpNewAttribute *attribute = &evolution->change.attributes[i];
+
+		if (strcmp(attribute->identity, wish->identity) != 0)
+			continue;
+		*known = true;
+		if (ep_type_join(attribute->type, wish->guess.type, wish->untyped) != EP_TYPE_NONE)
+			return attribute;
+	}
 	return NULL;
 }
 
-/* One wish becomes a new attribute, joins one, or gets a reason why not. */
+static void
+join_new(EpNewAttribute *attribute, const EpWish *wish)
+{
+	attribute->type = ep_type_join(attribute->type, wish->guess.type, wish->untyped);
+	attribute->wide |= wish->guess.wide;
+	if (attribute->type == EP_TYPE_FLOAT8 && attribute->wide)
+		attribute->type = EP_TYPE_NUMERIC;
+}
+
+/* One wish becomes a new attribute or variant, joins one, or gets a reason why not. */
 static void
 gather_wish(Evolution *evolution, EpWish *wish)
 {
 	EpStream *stream = evolution->ingest->stream;
-	EpNewAttribute *attribute = find_new(evolution, wish->identity);
+	EpTarget *target = evolution->work->target;
+	const EpAttribute *existing = ep_target_attribute(target, wish->identity);
+	bool known = existing != NULL;
+	EpNewAttribute *attribute = find_new(evolution, wish, &known);
 
 	if (attribute != NULL)
-	{
-		EpType joined = ep_type_join(attribute->type, wish->guess.type, wish->untyped);
-
-		attribute->wide |= wish->guess.wide;
-		if (joined == EP_TYPE_FLOAT8 && attribute->wide)
-			joined = EP_TYPE_NUMERIC;
-		if (joined != EP_TYPE_NONE)
-			attribute->type = joined;
-	}
+		join_new(attribute, wish);
+	else if (existing != NULL &&
+			 (ep_target_attribute_column(target, existing).state != EP_COLUMN_KNOWN ||
+			  ep_target_holds(target, existing, wish->guess.type, wish->guess.wide, wish->untyped)))
+		return; /* another spelling of what there is */
 	else if (evolution->change.count >= stream->max_new_columns)
 		wish->reason = "rate";
-	else if (evolution->work->target->natts + evolution->change.count >= stream->max_columns)
+	else if (target->natts + evolution->change.count >= stream->max_columns)
 		wish->reason = "limit";
 	else
 		evolution->change.attributes[evolution->change.count++] =
@@ -66,6 +82,8 @@ gather_wish(Evolution *evolution, EpWish *wish)
 							 .comment = wish->path->comment,
 							 .type = wish->guess.type,
 							 .wide = wish->guess.wide,
+							 .untyped = wish->untyped,
+							 .variant = known,
 							 .raw_id = wish->raw_id};
 }
 
@@ -85,7 +103,7 @@ gather(Evolution *evolution)
 			wish->reason = "limit";
 		else if (wish->guess.type == EP_TYPE_NONE)
 			wish->reason = "type";
-		else if (ep_target_attribute(work->target, wish->identity) == NULL)
+		else
 			gather_wish(evolution, wish);
 	}
 }
@@ -125,6 +143,18 @@ make_columns(EpColumnChange *change)
 	return false;
 }
 
+/* Another spelling of an attribute goes to its column, and is listed. */
+static void
+add_spelling(EpIngest *ingest, EpTarget *target, EpAttribute *attribute, const EpWish *wish)
+{
+	if (attribute->type == EP_TYPE_NONE || attribute->spellings >= MAX_SPELLINGS ||
+		!ep_registry_try_lock(target->id, EP_REGISTRY_SPELLINGS))
+		return;
+	attribute->spellings++;
+	ep_registry_add_path(target, ep_path_to_text(wish->path, &ingest->lasting), wish->identity,
+						 attribute->column_name, attribute->type, false, wish->path->comment, wish->raw_id);
+}
+
 /* Every wish gets its column, or the reason why its values are rescued. */
 static void
 settle(Evolution *evolution)
@@ -137,26 +167,20 @@ settle(Evolution *evolution)
 		EpWish *wish = &evolution->work->wishes[i];
 		EpColumn *column = ep_target_column(target, wish->path, stream->context);
 		EpAttribute *attribute = wish->identity == NULL ? NULL : ep_target_attribute(target, wish->identity);
+		const char *reason = wish->reason != NULL ? wish->reason : evolution->change.refusal;
 
-		if (column->state == EP_COLUMN_KNOWN)
-			continue; /* the reload knew it already */
 		if (attribute == NULL)
 		{
-			const char *reason = wish->reason != NULL ? wish->reason : evolution->change.refusal;
-
-			*column =
-				(EpColumn){EP_COLUMN_RESCUED, EP_TYPE_NONE, InvalidAttrNumber, reason ? reason : "limit"};
+			*column = (EpColumn){.state = EP_COLUMN_RESCUED, .reason = reason ? reason : "limit"};
 			continue;
 		}
-		*column = ep_attribute_column(attribute);
-		if (attribute->type != EP_TYPE_NONE && attribute->spellings < MAX_SPELLINGS &&
-			ep_registry_try_lock(target->id, EP_REGISTRY_SPELLINGS))
+		if (column->state != EP_COLUMN_KNOWN) /* the reload does not know this spelling */
 		{
-			attribute->spellings++;
-			ep_registry_add_path(target, ep_path_to_text(wish->path, &evolution->ingest->lasting),
-								 wish->identity, attribute->column_name, attribute->type, wish->path->comment,
-								 wish->raw_id);
+			*column = ep_target_attribute_column(target, attribute);
+			add_spelling(evolution->ingest, target, attribute, wish);
 		}
+		if (!ep_target_holds(target, attribute, wish->guess.type, wish->guess.wide, wish->untyped))
+			attribute->refusal = reason;
 	}
 }
 

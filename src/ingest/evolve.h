@@ -11,14 +11,17 @@
 #include "core/name.h"
 #include "schema/stream.h"
 
-/* One attribute that is to become a column; its spellings share identity. */
+/* One attribute that is to become a column, or a variant; spellings and variants share identity. */
 typedef struct EpNewAttribute
 {
 	const char *identity;
 	EpPath *path; /* the spelling seen first */
 	const char *comment;
 	EpType type;
-	bool wide; /* integers that float8 does not hold exactly are among its values */
+	bool wide;    /* integers that float8 does not hold exactly are among its values */
+	bool untyped; /* cells of text */
+	bool
+		variant; /* for values that misfit the column of the attribute, which there is or which comes before */
 	int64 raw_id;
 	bool adopted; /* a user had made the column beforehand */
 	char name[EP_NAME_MAX + 1];

@@ -9,6 +9,8 @@
 #include "ddl/try_lock.h"
 #include "schema/journal.h"
 #include "schema/registry.h"
+#include "schema/type_map.h"
+#include "utils/builtins.h"
 
 /* ---- columns ---- */
 
@@ -24,6 +26,33 @@ name_taken(EpColumnChange *change, const char *name)
 	return false;
 }
 
+/* The column of the attribute that this is a variant of. */
+static const char *
+base_name(EpColumnChange *change, const EpNewAttribute *variant)
+{
+	const EpAttribute *known = ep_target_attribute(change->target, variant->identity);
+
+	if (known != NULL)
+		return known->column_name;
+	for (int i = 0; i < change->count; i++)
+		if (strcmp(change->attributes[i].identity, variant->identity) == 0)
+			return change->attributes[i].name;
+	elog(ERROR, "variant without a column"); /* it comes first */
+}
+
+static void
+choose_variant_name(EpColumnChange *change, EpNewAttribute *attribute)
+{
+	const char *base = base_name(change, attribute);
+	char name[EP_NAME_MAX + 1];
+
+	ep_name_variant(attribute->path, base, ep_type_suffix(attribute->type), name);
+	while (name_taken(change, name) || ep_ddl_column_exists(change->target->relation, name))
+		ep_name_distinguish(attribute->path, name);
+	strlcpy(attribute->name, name, sizeof attribute->name);
+	attribute->comment = psprintf("values that column %s cannot hold", quote_identifier(base));
+}
+
 /*
  * Choose the column's name.  A column that a user made beforehand under that very name is adopted
  * when its type is one we write: a declared column.
@@ -37,25 +66,38 @@ choose_name(EpColumnChange *change, EpNewAttribute *attribute)
 
 	ep_name_from_path(attribute->path, name);
 	existing = ep_ddl_column_type(relation, name);
-	if (name_taken(change, name) || (existing == EP_TYPE_NONE && ep_ddl_column_exists(relation, name)))
-		ep_name_distinguish(attribute->path, name);
-	else if (existing != EP_TYPE_NONE)
+	if (existing != EP_TYPE_NONE && !name_taken(change, name))
 	{
 		attribute->adopted = true;
 		attribute->type = existing;
 	}
+	else
+		while (name_taken(change, name) || ep_ddl_column_exists(relation, name))
+			ep_name_distinguish(attribute->path, name);
 	strlcpy(attribute->name, name, sizeof attribute->name);
 }
 
-/* Leave out what another session has added since we last looked. */
+/*
+ * Leave out what another session has added since we last looked; where its type is not for our values, they
+ * need a variant.
+ */
 static void
 drop_settled(EpColumnChange *change)
 {
 	int kept = 0;
 
 	for (int i = 0; i < change->count; i++)
-		if (ep_target_attribute(change->target, change->attributes[i].identity) == NULL)
-			change->attributes[kept++] = change->attributes[i];
+	{
+		EpNewAttribute *attribute = &change->attributes[i];
+		const EpAttribute *known = ep_target_attribute(change->target, attribute->identity);
+
+		if (known != NULL &&
+			(ep_target_attribute_column(change->target, known).state != EP_COLUMN_KNOWN ||
+			 ep_target_holds(change->target, known, attribute->type, attribute->wide, attribute->untyped)))
+			continue;
+		attribute->variant |= known != NULL;
+		change->attributes[kept++] = *attribute;
+	}
 	change->count = kept;
 }
 
@@ -69,7 +111,10 @@ alter(EpColumnChange *change)
 	{
 		EpNewAttribute *attribute = &change->attributes[i];
 
-		choose_name(change, attribute);
+		if (attribute->variant)
+			choose_variant_name(change, attribute);
+		else
+			choose_name(change, attribute);
 		if (attribute->adopted)
 			continue;
 		strlcpy(columns[count].name, attribute->name, sizeof columns[count].name);
@@ -89,7 +134,7 @@ record(EpColumnChange *change)
 		char *path = ep_path_to_text(attribute->path, change->arena);
 
 		ep_registry_add_path(change->target, path, attribute->identity, attribute->name, attribute->type,
-							 attribute->comment, attribute->raw_id);
+							 attribute->variant, attribute->comment, attribute->raw_id);
 		ep_journal_schema_change(change->stream, change->target->relation,
 								 attribute->adopted ? "adopt column" : "add column", path, attribute->name,
 								 attribute->type, NULL, change->mode, change->waited_us, attribute->raw_id);

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "ingest/datum.h"
+#include "ingest/survey.h"
 
 /*
  * A heap tuple must fit a page whatever TOAST does (MaxHeapTupleSize is 8160); fixed columns and
@@ -29,24 +30,62 @@ is_exact(const EpValue *value)
 	return (value->kind != EP_TIMESTAMP && value->kind != EP_INTERVAL) || value->nanos == 0;
 }
 
+/* Has an earlier field of the event filled a column of this attribute, its own or a variant? */
+static bool
+is_filled(RowBuilder *builder, const EpColumn *column)
+{
+	const EpAttribute *attribute;
+
+	if (!builder->row->nulls[column->attnum - 1])
+		return true;
+	if (!column->variants)
+		return false;
+	attribute = &builder->target->attributes[column->attribute];
+	while ((attribute = ep_target_next_variant(builder->target, attribute)) != NULL)
+		if (attribute->attnum != InvalidAttrNumber && !builder->row->nulls[attribute->attnum - 1])
+			return true;
+	return false;
+}
+
+/* The variant that takes what its column does not, or why there is none. */
+static const char *
+choose_variant(RowBuilder *builder, const EpColumn *column, const EpField *field, AttrNumber *attnum,
+			   EpType *type)
+{
+	const EpAttribute *attribute = &builder->target->attributes[column->attribute];
+	const EpAttribute *variant = ep_target_variant(builder->target, attribute, &field->value);
+
+	if (variant == NULL)
+		return attribute->refusal != NULL && ep_survey_type(field) != EP_TYPE_NONE ? attribute->refusal
+																				   : "type";
+	*attnum = variant->attnum;
+	*type = variant->type;
+	return variant->attnum == InvalidAttrNumber ? "contract" : NULL;
+}
+
 static void
 place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 {
 	EpRow *row = builder->row;
-	int i = column->attnum - 1;
-	int width = ep_datum_width(column->type, &field->value);
+	AttrNumber attnum = column->attnum;
+	EpType type = column->type;
 	const char *reason = NULL;
+	int width = 0;
 
-	if (!row->nulls[i])
+	if (is_filled(builder, column))
 		reason = "name"; /* another spelling, or the same key again, came first */
-	else if (!ep_type_accepts(column->type, &field->value))
-		reason = "type";
-	else if (builder->width + width > ROW_BUDGET)
-		reason = "size";
+	else if (!ep_type_accepts(type, &field->value))
+		reason = choose_variant(builder, column, field, &attnum, &type);
 	if (reason == NULL)
 	{
-		row->values[i] = ep_datum(column->type, &field->value);
-		row->nulls[i] = false;
+		width = ep_datum_width(type, &field->value);
+		if (builder->width + width > ROW_BUDGET)
+			reason = "size";
+	}
+	if (reason == NULL)
+	{
+		row->values[attnum - 1] = ep_datum(type, &field->value);
+		row->nulls[attnum - 1] = false;
 		builder->width += width;
 		if (is_exact(&field->value))
 			return;

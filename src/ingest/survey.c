@@ -2,8 +2,8 @@
  * survey.c
  *	  Pass one over a statement: decode everything, look for what is missing.
  *
- * For known attributes this costs the decoding and one array look-up.  Types of new attributes are
- * joined over all values, so that the first one does not fix the type.  Takes no lock but, for a new
+ * For known attributes this costs the decoding, one array look-up and one check of the type.  Types of new
+ * attributes and of misfits are joined over all values, so that the first one does not fix the type.  Takes no lock but, for a new
  * route, those of creating a table that nobody else can see yet.
  */
 #include "ingest/survey.h"
@@ -13,17 +13,22 @@
 /* More new attributes than this in one statement are rescued unseen. */
 #define MAX_WISHES 10000
 
-static void
-add_wish(EpIngest *ingest, EpTargetWork *work, EpColumn *column, const EpField *field, int64 raw_id)
+/*
+ * May values that misfit their column have another one?  NULL, or why they are rescued: what the stream's contract
+ * says of conflicts of types is asked here.
+ */
+static const char *
+variant_refusal(const EpStream *stream, const EpPath *path)
 {
-	EpWish *wish;
+	return NULL;
+}
 
+/* A new wish; its number from 1, or 0 when there are too many. */
+static int
+add_wish(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_id)
+{
 	if (work->wish_count == MAX_WISHES)
-	{
-		column->state = EP_COLUMN_RESCUED;
-		column->reason = "rate";
-		return;
-	}
+		return 0;
 	if (work->wish_count == work->wish_capacity)
 	{
 		work->wish_capacity = Max(16, work->wish_capacity * 2);
@@ -32,20 +37,82 @@ add_wish(EpIngest *ingest, EpTargetWork *work, EpColumn *column, const EpField *
 		else
 			work->wishes = repalloc(work->wishes, work->wish_capacity * sizeof(EpWish));
 	}
-	wish = &work->wishes[work->wish_count];
-	*wish = (EpWish){.path = field->path, .untyped = field->value.untyped, .raw_id = raw_id};
-	column->state = EP_COLUMN_WANTED;
-	column->attnum = work->wish_count++;
+	work->wishes[work->wish_count++] =
+		(EpWish){.path = field->path, .untyped = field->value.untyped, .raw_id = raw_id};
+	ingest->stream->stale = true; /* the marks we leave are this statement's alone */
+	return work->wish_count;
 }
 
-/* Join the value's type into the wish; what does not join leaves it as it is. */
-static void
+EpType
+ep_survey_type(const EpField *field)
+{
+	EpType type = field->path->type != EP_TYPE_NONE ? field->path->type : ep_type_of(&field->value);
+
+	return ep_type_accepts(type, &field->value) ? type : EP_TYPE_NONE;
+}
+
+/* Join the value's type into the wish; false, and the wish as it was, when they do not join. */
+static bool
 join_wish(EpWish *wish, const EpField *field)
 {
-	if (field->path->type != EP_TYPE_NONE)
+	if (field->path->type == EP_TYPE_NONE)
+		return ep_type_guess(&wish->guess, &field->value);
+	if (wish->guess.type == EP_TYPE_NONE)
 		wish->guess.type = field->path->type;
-	else
-		(void) ep_type_guess(&wish->guess, &field->value);
+	return wish->guess.type == field->path->type;
+}
+
+/* Join it into one of the wishes that *head begins, or into a new one at their end. */
+static void
+wish_for(EpIngest *ingest, EpTargetWork *work, int head, const EpField *field, int64 raw_id)
+{
+	int i = head, added;
+
+	while (!join_wish(&work->wishes[i - 1], field))
+	{
+		if (work->wishes[i - 1].next == 0)
+		{
+			if (variant_refusal(ingest->stream, field->path) != NULL ||
+				ep_survey_type(field) == EP_TYPE_NONE || (added = add_wish(ingest, work, field, raw_id)) == 0)
+				return; /* a misfit that is rescued */
+			work->wishes[i - 1].next = added;
+		}
+		i = work->wishes[i - 1].next;
+	}
+}
+
+static void
+survey_misfit(EpIngest *ingest, EpTargetWork *work, EpAttribute *attribute, const EpField *field,
+			  int64 raw_id)
+{
+	if (ep_target_variant(work->target, attribute, &field->value) != NULL || attribute->refusal != NULL ||
+		ep_survey_type(field) == EP_TYPE_NONE)
+		return;
+	if (attribute->wish == 0)
+	{
+		attribute->refusal = variant_refusal(ingest->stream, field->path);
+		if (attribute->refusal == NULL && (attribute->wish = add_wish(ingest, work, field, raw_id)) == 0)
+			attribute->refusal = "rate";
+		ingest->stream->stale = true;
+	}
+	if (attribute->wish != 0)
+		wish_for(ingest, work, attribute->wish, field, raw_id);
+}
+
+static void
+survey_new(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_id)
+{
+	EpColumn *column = ep_target_column(work->target, field->path, ingest->stream->context);
+
+	if (column->state == EP_COLUMN_UNSEEN)
+	{
+		column->attnum = add_wish(ingest, work, field, raw_id);
+		column->state = column->attnum != 0 ? EP_COLUMN_WANTED : EP_COLUMN_RESCUED;
+		column->reason = "rate";
+		ingest->stream->stale = true;
+	}
+	if (column->state == EP_COLUMN_WANTED)
+		wish_for(ingest, work, column->attnum, field, raw_id);
 }
 
 static void
@@ -57,20 +124,14 @@ survey_fields(EpIngest *ingest, EpTargetWork *work, const EpEvent *event, int64 
 	{
 		const EpField *field = &event->fields[i];
 		uint32 id = field->path->id;
-		EpColumn *column;
+		const EpColumn *column = id < target->column_capacity ? &target->columns[id] : NULL;
 
 		if (field->value.kind == EP_NULL)
 			continue;
-		if (id < target->column_capacity && target->columns[id].state == EP_COLUMN_KNOWN)
-			continue;
-		column = ep_target_column(target, field->path, ingest->stream->context);
-		if (column->state == EP_COLUMN_UNSEEN)
-		{
-			ingest->stream->stale = true; /* the marks we leave are this statement's alone */
-			add_wish(ingest, work, column, field, raw_id);
-		}
-		if (column->state == EP_COLUMN_WANTED)
-			join_wish(&work->wishes[column->attnum], field);
+		if (column == NULL || column->state != EP_COLUMN_KNOWN)
+			survey_new(ingest, work, field, raw_id);
+		else if (!ep_type_accepts(column->type, &field->value))
+			survey_misfit(ingest, work, &target->attributes[column->attribute], field, raw_id);
 	}
 }
 

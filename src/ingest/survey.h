@@ -7,15 +7,22 @@
 
 #include "ingest/statement.h"
 
-/* A spelling of an attribute that has no column yet. */
+/*
+ * Values that have no column yet: of a path that is new, or misfits.  Those of one path whose types do not join are
+ * wishes of their own, chained.
+ */
 typedef struct EpWish
 {
 	EpPath *path;
-	EpTypeGuess guess;    /* joined over the statement; values that do not join are misfits */
+	EpTypeGuess guess;    /* joined over the statement */
 	bool untyped;         /* cells of text: text holds everything */
 	int64 raw_id;         /* where it was first seen */
+	int next;             /* of the chain, from 1; 0: no more */
 	const char *identity; /* set by evolve: what its spellings share */
 	const char *reason;   /* set by evolve: why it is rescued, or NULL */
 } EpWish;
+
+/* The type of column that a value asks for; EP_TYPE_NONE when no type takes it. */
+extern EpType ep_survey_type(const EpField *field);
 
 #endif /* EP_INGEST_SURVEY_H */

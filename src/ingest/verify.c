@@ -126,14 +126,25 @@ stored_column(const StoredEvent *event, const char *name, bool *isnull)
 	return number > 0 ? SPI_getbinval(event->tuple, event->descriptor, number, isnull) : (Datum) 0;
 }
 
+/* The column that this value goes to: the attribute's own, or a variant; NULL when to none. */
+static const EpAttribute *
+column_for(const EpTarget *target, const EpAttribute *attribute, const EpValue *value)
+{
+	if (attribute == NULL || attribute->attnum == InvalidAttrNumber)
+		return NULL;
+	if (!ep_type_accepts(attribute->type, value))
+		attribute = ep_target_variant(target, attribute, value);
+	return attribute == NULL || attribute->attnum == InvalidAttrNumber ? NULL : attribute;
+}
+
 static bool
-column_holds(const StoredEvent *event, const EpColumn *column, const char *name, const EpValue *value)
+column_holds(const StoredEvent *event, const EpAttribute *column, const EpValue *value)
 {
 	int16 length;
 	bool by_value, isnull;
-	Datum stored = stored_column(event, name, &isnull);
+	Datum stored = stored_column(event, column->column_name, &isnull);
 
-	if (isnull || !ep_type_accepts(column->type, value))
+	if (isnull)
 		return false;
 	get_typlenbyval(get_atttype(event->target->relation, column->attnum), &length, &by_value);
 	return datum_image_eq(stored, ep_datum(column->type, value), by_value, length);
@@ -179,29 +190,30 @@ rescue_holds(Verify *verify, const StoredEvent *event, const EpField *field, con
 static void
 verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
 {
+	EpTarget *target = event->target;
 	Bitmapset *met = NULL;
 
 	for (uint32 i = 0; i < decoded->field_count; i++)
 	{
 		const EpField *field = &decoded->fields[i];
-		const EpColumn *column = ep_target_column(event->target, field->path, ingest->stream->context);
 		char *path = ep_path_to_text(field->path, &ingest->event_arena);
-		char *name = column->state == EP_COLUMN_KNOWN
-						 ? get_attname(event->target->relation, column->attnum, true)
-						 : NULL;
+		char *identity = ep_path_identity(field->path, &ingest->event_arena);
+		const EpAttribute *column =
+			identity == NULL ? NULL
+							 : column_for(target, ep_target_attribute(target, identity), &field->value);
 
 		if (field->value.kind == EP_NULL)
 			continue;
-		if (name != NULL)
+		if (column != NULL)
 			met = bms_add_member(met, column->attnum);
-		if (!(name != NULL && column_holds(event, column, name, &field->value)) &&
+		if (!(column != NULL && column_holds(event, column, &field->value)) &&
 			!rescue_holds(verify, event, field, path))
 			report(verify, event->key.raw_id, event->key.seq, path,
 				   "the value is neither in its column nor rescued");
 	}
-	for (int i = 0; i < event->target->attribute_count; i++)
+	for (int i = 0; i < target->attribute_count; i++)
 	{
-		const EpAttribute *attribute = &event->target->attributes[i];
+		const EpAttribute *attribute = &target->attributes[i];
 		bool isnull;
 
 		(void) stored_column(event, attribute->column_name, &isnull);

@@ -170,6 +170,9 @@ ep_worker_columns(EpColumnChange *change)
 		send_text(&request, attribute->identity);
 		send_text(&request, attribute->comment);
 		pq_sendint32(&request, attribute->type);
+		pq_sendbyte(&request, attribute->wide);
+		pq_sendbyte(&request, attribute->untyped);
+		pq_sendbyte(&request, attribute->variant);
 		pq_sendint64(&request, attribute->raw_id);
 	}
 	answer = delegate(&request);
@@ -264,6 +267,9 @@ change_columns(Work *work)
 		attribute->identity = get_text(work->request);
 		attribute->comment = get_text(work->request);
 		attribute->type = pq_getmsgint(work->request, 4);
+		attribute->wide = pq_getmsgbyte(work->request);
+		attribute->untyped = pq_getmsgbyte(work->request);
+		attribute->variant = pq_getmsgbyte(work->request);
 		attribute->raw_id = pq_getmsgint64(work->request);
 	}
 	done = ep_evolve_columns(&change);

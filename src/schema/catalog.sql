@@ -47,17 +47,19 @@ CREATE TABLE _target (
 COMMENT ON TABLE _target IS 'the event tables of a stream: its own, and one per routing value';
 COMMENT ON SEQUENCE _target_id_seq IS 'numbers for _target.target_id';
 
--- One row per spelling; spellings of one attribute share identity and column_name.
+-- One row per spelling; spellings of one attribute share identity and column_name. Values that misfit that column have
+-- columns of their own, the variants: one more row each, of the same identity.
 CREATE TABLE _attribute (
     target_id   int NOT NULL REFERENCES _target ON DELETE CASCADE,
     path        text NOT NULL,
     identity    text NOT NULL,
     column_name name NOT NULL,
     column_type regtype NOT NULL,
+    variant     boolean NOT NULL DEFAULT false,
     description text,
     first_seen  timestamptz NOT NULL DEFAULT now(),
     raw_id      bigint,
-    PRIMARY KEY (target_id, path)
+    PRIMARY KEY (target_id, path, column_name)
 );
 CREATE INDEX _attribute_identity_idx ON _attribute (target_id, identity);
 COMMENT ON TABLE _attribute IS 'the column registry: path to column, decided once';

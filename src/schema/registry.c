@@ -16,22 +16,23 @@
 
 void
 ep_registry_add_path(EpTarget *target, const char *path, const char *identity, const char *column_name,
-					 EpType type, const char *description, int64 raw_id)
+					 EpType type, bool variant, const char *description, int64 raw_id)
 {
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._attribute"
-		" (target_id, path, identity, column_name, column_type, description, raw_id)"
-		" VALUES ($1, $2, $3, $4::name, $5::regtype, $6, $7) ON CONFLICT DO NOTHING",
-		7,
-		{INT4OID, TEXTOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, INT8OID}};
-	Datum values[7] = {Int32GetDatum(target->id),
+		" (target_id, path, identity, column_name, column_type, description, raw_id, variant)"
+		" VALUES ($1, $2, $3, $4::name, $5::regtype, $6, $7, $8) ON CONFLICT DO NOTHING",
+		8,
+		{INT4OID, TEXTOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, INT8OID, BOOLOID}};
+	Datum values[8] = {Int32GetDatum(target->id),
 					   CStringGetTextDatum(path),
 					   CStringGetTextDatum(identity),
 					   CStringGetTextDatum(column_name),
 					   ObjectIdGetDatum(ep_type_oid(type)),
 					   description == NULL ? (Datum) 0 : CStringGetTextDatum(description),
-					   Int64GetDatum(raw_id)};
-	char nulls[8] = "       ";
+					   Int64GetDatum(raw_id),
+					   BoolGetDatum(variant)};
+	char nulls[9] = "        ";
 
 	nulls[5] = description == NULL ? 'n' : ' ';
 	ep_catalog_run(&statement, values, nulls);

@@ -11,11 +11,12 @@
 #include "schema/stream.h"
 
 /*
- * Record that path (of this spelling) goes to column_name of the target.  A spelling that is
- * there already stays as it is.  description may be NULL.
+ * Record that path (of this spelling) goes to column_name of the target; variant: what misfits its column does.  A
+ * spelling that is there already stays as it is.  description may be NULL.
  */
-extern void ep_registry_add_path(EpTarget *target, const char *path, const char *identity,
-								 const char *column_name, EpType type, const char *description, int64 raw_id);
+extern void
+ep_registry_add_path(EpTarget *target, const char *path, const char *identity, const char *column_name,
+					 EpType type, bool variant, const char *description, int64 raw_id);
 
 /* Record a routed table, in place of one that was dropped by hand; gives its target id. */
 extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relation);

@@ -427,15 +427,41 @@ load_layout(EpTarget *target)
 	target->rescued = column_of_type(target->relation, "_ep_rescued", JSONBOID);
 }
 
+/* What the registry says of one column, from a row of the statement in ep_target_reload. */
+static EpAttribute *
+load_attribute(EpStream *stream, EpTarget *target, uint64 row)
+{
+	bool variant, isnull;
+	char *identity = ep_catalog_text(row, 2);
+	AttrNumber attnum = DatumGetInt16(ep_catalog_datum(row, 4, &isnull));
+	EpType type = EP_TYPE_NONE;
+	EpAttribute *attribute;
+
+	if (isnull)
+		attnum = InvalidAttrNumber;
+	else
+		type = ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(row, 5, &isnull)));
+	variant = DatumGetBool(ep_catalog_datum(row, 6, &isnull));
+	if (variant && attnum == InvalidAttrNumber)
+		type = ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(row, 7, &isnull)));
+	attribute = ep_target_attribute(target, identity);
+	if (attribute == NULL || variant)
+		attribute = ep_target_add_attribute(stream, target, identity, ep_catalog_text(row, 3), attnum, type,
+											variant && attribute != NULL);
+	attribute->spellings++;
+	return attribute;
+}
+
 void
 ep_target_reload(EpStream *stream, EpTarget *target)
 {
+	/* Variants in the order in which their columns were made, so that a value finds the same one again. */
 	static EpStatement statement = {
 		"SELECT a.path, a.identity, a.column_name, p.attnum,"
-		" CASE WHEN p.attgenerated = '' AND p.atttypmod = -1 THEN p.atttypid ELSE 0 END"
+		" CASE WHEN p.attgenerated = '' AND p.atttypmod = -1 THEN p.atttypid ELSE 0 END, a.variant, a.column_type"
 		" FROM event_pipeline._attribute a"
 		" LEFT JOIN pg_catalog.pg_attribute p ON p.attrelid = $2 AND p.attname = a.column_name"
-		" AND NOT p.attisdropped WHERE a.target_id = $1",
+		" AND NOT p.attisdropped WHERE a.target_id = $1 ORDER BY a.variant, p.attnum",
 		2,
 		{INT4OID, OIDOID}};
 	Datum values[2] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation)};
@@ -446,27 +472,14 @@ ep_target_reload(EpStream *stream, EpTarget *target)
 		memset(target->columns, 0, target->column_capacity * sizeof(EpColumn));
 	load_layout(target);
 	for (uint64 i = 0; i < n; i++)
+		(void) load_attribute(stream, target, i);
+	for (uint64 i = 0; i < n; i++)
 	{
-		bool isnull;
 		EpPath *path = ep_path_from_text(&stream->paths, ep_catalog_text(i, 1), &stream->paths.arena);
-		char *identity = ep_catalog_text(i, 2);
-		AttrNumber attnum = DatumGetInt16(ep_catalog_datum(i, 4, &isnull));
-		EpAttribute *attribute = ep_target_attribute(target, identity);
-		EpColumn *column;
 
-		if (isnull)
-			attnum = InvalidAttrNumber;
-		if (attribute == NULL)
-			attribute = ep_target_add_attribute(
-				stream, target, identity, ep_catalog_text(i, 3), attnum,
-				attnum == InvalidAttrNumber
-					? EP_TYPE_NONE
-					: ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(i, 5, &isnull))));
-		attribute->spellings++;
-		if (path == NULL || path->id == EP_PATH_TRANSIENT)
-			continue;
-		column = ep_target_column(target, path, stream->context);
-		*column = ep_attribute_column(attribute);
+		if (path != NULL && path->id != EP_PATH_TRANSIENT)
+			*ep_target_column(target, path, stream->context) =
+				ep_target_attribute_column(target, ep_target_attribute(target, ep_catalog_text(i, 2)));
 	}
 }
 
@@ -483,9 +496,13 @@ ep_target_check_tracked(EpStream *stream, EpTarget *target)
 }
 
 EpColumn
-ep_attribute_column(const EpAttribute *attribute)
+ep_target_attribute_column(const EpTarget *target, const EpAttribute *attribute)
 {
-	EpColumn column = {EP_COLUMN_KNOWN, attribute->type, attribute->attnum, NULL};
+	EpColumn column = {.state = EP_COLUMN_KNOWN,
+					   .type = attribute->type,
+					   .attnum = attribute->attnum,
+					   .attribute = attribute - target->attributes,
+					   .variants = attribute->next != 0};
 
 	/* Dropped by hand, or turned into a type we do not write: keep the values, do not make it again. */
 	if (attribute->attnum == InvalidAttrNumber || attribute->type == EP_TYPE_NONE)
@@ -503,7 +520,7 @@ ep_target_column(EpTarget *target, const EpPath *path, MemoryContext context)
 
 	if (path->id == EP_PATH_TRANSIENT)
 	{
-		transient = (EpColumn){EP_COLUMN_RESCUED, EP_TYPE_NONE, InvalidAttrNumber, "limit"};
+		transient = (EpColumn){.state = EP_COLUMN_RESCUED, .reason = "limit"};
 		return &transient;
 	}
 	if (path->id >= target->column_capacity)
@@ -528,14 +545,51 @@ ep_target_attribute(EpTarget *target, const char *identity)
 	uint32 hash = ep_name_hash(identity, strlen(identity));
 
 	for (int i = 0; i < target->attribute_count; i++)
-		if (target->attributes[i].hash == hash && strcmp(target->attributes[i].identity, identity) == 0)
+		if (!target->attributes[i].variant && target->attributes[i].hash == hash &&
+			strcmp(target->attributes[i].identity, identity) == 0)
 			return &target->attributes[i];
 	return NULL;
 }
 
+const EpAttribute *
+ep_target_next_variant(const EpTarget *target, const EpAttribute *attribute)
+{
+	return attribute->next == 0 ? NULL : &target->attributes[attribute->next];
+}
+
+const EpAttribute *
+ep_target_variant(const EpTarget *target, const EpAttribute *attribute, const EpValue *value)
+{
+	while ((attribute = ep_target_next_variant(target, attribute)) != NULL)
+		if (ep_type_accepts(attribute->type, value))
+			return attribute;
+	return NULL;
+}
+
+bool
+ep_target_holds(const EpTarget *target, const EpAttribute *attribute, EpType type, bool wide, bool untyped)
+{
+	for (; attribute != NULL; attribute = ep_target_next_variant(target, attribute))
+		if (ep_type_join(attribute->type, type, untyped) == attribute->type &&
+			!(wide && attribute->type == EP_TYPE_FLOAT8))
+			return true;
+	return false;
+}
+
+/* Put the attribute added last behind the other variants of its identity. */
+static void
+chain_variant(EpTarget *target)
+{
+	EpAttribute *last = ep_target_attribute(target, target->attributes[target->attribute_count - 1].identity);
+
+	while (last->next != 0)
+		last = &target->attributes[last->next];
+	last->next = target->attribute_count - 1;
+}
+
 EpAttribute *
 ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity, const char *column_name,
-						AttrNumber attnum, EpType type)
+						AttrNumber attnum, EpType type, bool variant)
 {
 	EpAttribute *attribute;
 
@@ -550,12 +604,14 @@ ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity
 				repalloc(target->attributes, target->attribute_capacity * sizeof(EpAttribute));
 	}
 	attribute = &target->attributes[target->attribute_count++];
-	attribute->hash = ep_name_hash(identity, strlen(identity));
-	attribute->identity = MemoryContextStrdup(stream->context, identity);
-	attribute->column_name = MemoryContextStrdup(stream->context, column_name);
-	attribute->attnum = attnum;
-	attribute->spellings = 0;
-	attribute->type = type;
+	*attribute = (EpAttribute){.hash = ep_name_hash(identity, strlen(identity)),
+							   .identity = MemoryContextStrdup(stream->context, identity),
+							   .column_name = MemoryContextStrdup(stream->context, column_name),
+							   .attnum = attnum,
+							   .type = type,
+							   .variant = variant};
+	if (variant)
+		chain_variant(target);
 	return attribute;
 }
 

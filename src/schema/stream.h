@@ -22,8 +22,8 @@ typedef enum EpColumnState
 {
 	EP_COLUMN_UNSEEN = 0, /* no decision yet */
 	EP_COLUMN_KNOWN,      /* attnum, type are set */
-	EP_COLUMN_WANTED,     /* met in this statement: attnum is the number of its wish (ingest/survey.h) */
-	EP_COLUMN_RESCUED     /* values of this path are kept in _ep_rescued; reason says why */
+	EP_COLUMN_WANTED, /* met in this statement: attnum is the number of its wish, from 1 (ingest/survey.h) */
+	EP_COLUMN_RESCUED /* values of this path are kept in _ep_rescued; reason says why */
 } EpColumnState;
 
 typedef struct EpColumn
@@ -31,18 +31,28 @@ typedef struct EpColumn
 	uint8 state; /* EpColumnState */
 	uint8 type;  /* EpType of the column */
 	AttrNumber attnum;
+	uint16 attribute;   /* KNOWN: its place in the target's attributes */
+	bool variants;      /* KNOWN: there are some */
 	const char *reason; /* static: lock, busy, limit, type, contract, name, size, rate */
 } EpColumn;
 
-/* One attribute of a target: what its spellings share. */
+/*
+ * One attribute of a target: what its spellings share.  Values that misfit its column go to its variants, which are
+ * entries of their own, chained in the order in which their columns were made.
+ */
 typedef struct EpAttribute
 {
 	uint32 hash; /* of identity */
 	const char *identity;
 	const char *column_name;
 	AttrNumber attnum; /* InvalidAttrNumber: the column is gone */
-	EpType type;
-	int spellings; /* of it in the registry */
+	EpType type;       /* EP_TYPE_NONE: not to be written to; of a variant that is gone: what it had */
+	int spellings;     /* of it in the registry */
+	bool variant;
+	int next; /* place of the next variant; 0: no more */
+	/* this statement's marks */
+	int wish;            /* the first wish for a further variant (ingest/survey.h), from 1; 0: none */
+	const char *refusal; /* why there is no further variant: a reason as in EpColumn, or NULL */
 } EpAttribute;
 
 typedef struct EpTarget
@@ -128,15 +138,36 @@ extern EpTarget *ep_stream_add_target(EpStream *stream, int id, Oid relation, co
 /* Where this path goes in the target; grows the map as needed. Never NULL; transient paths get a shared RESCUED entry. */
 extern EpColumn *ep_target_column(EpTarget *target, const EpPath *path, MemoryContext context);
 
-/* The attribute with this identity, or NULL. */
+/* The attribute with this identity (not one of its variants), or NULL. */
 extern EpAttribute *ep_target_attribute(EpTarget *target, const char *identity);
 
 /* Where the spellings of an attribute go. */
-extern EpColumn ep_attribute_column(const EpAttribute *attribute);
+extern EpColumn ep_target_attribute_column(const EpTarget *target, const EpAttribute *attribute);
 
-/* Remember an attribute in the entry (the catalog row is registry.c's business). */
-extern EpAttribute *ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity,
-											const char *column_name, AttrNumber attnum, EpType type);
+/* The next variant after this attribute or variant, or NULL. */
+extern const EpAttribute *ep_target_next_variant(const EpTarget *target, const EpAttribute *attribute);
+
+/*
+ * The variant for a value that misfits the attribute's own column, or NULL when there is none.  Its column may
+ * be gone.
+ */
+extern const EpAttribute *
+ep_target_variant(const EpTarget *target, const EpAttribute *attribute, const EpValue *value);
+
+/*
+ * True when a column of the attribute, its own or a variant, takes all values of this type.  wide and untyped as in
+ * core/value.h.
+ */
+extern bool
+ep_target_holds(const EpTarget *target, const EpAttribute *attribute, EpType type, bool wide, bool untyped);
+
+/*
+ * Remember an attribute in the entry, or a variant of one that is there (the catalog row is registry.c's
+ * business).
+ */
+extern EpAttribute *
+ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity, const char *column_name,
+						AttrNumber attnum, EpType type, bool variant);
 
 /* EP_ROLE_* bits of a path. */
 extern uint8 ep_stream_role(EpStream *stream, const EpPath *path);

@@ -73,6 +73,21 @@ ep_type_name(EpType type)
 	return array ? types[i].array_name : types[i].name;
 }
 
+const char *
+ep_type_suffix(EpType type)
+{
+	switch (type >= EP_TYPE_ARRAY ? type - EP_TYPE_ARRAY : type)
+	{
+		case EP_TYPE_FLOAT8:
+			return type >= EP_TYPE_ARRAY ? "double_array" : "double";
+		case EP_TYPE_TIMESTAMPTZ:
+			return type >= EP_TYPE_ARRAY ? "timestamptz_array" : "timestamptz";
+		default:
+			return type >= EP_TYPE_ARRAY ? psprintf("%s_array", ep_type_name(type - EP_TYPE_ARRAY))
+										 : ep_type_name(type);
+	}
+}
+
 int
 ep_type_worst_width(EpType type)
 {

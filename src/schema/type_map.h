@@ -21,6 +21,9 @@ extern EpType ep_type_from_oid(Oid oid);
 /* Its SQL name, as DDL and messages write it: "double precision", "bigint[]". Never NULL. */
 extern const char *ep_type_name(EpType type);
 
+/* The same as a part of names: "double", "bigint_array". Never NULL. */
+extern const char *ep_type_suffix(EpType type);
+
 /*
  * Bytes that a value of this type takes at most in a heap tuple once TOAST has done what it can, with
  * the padding before it.

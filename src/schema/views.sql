@@ -10,7 +10,7 @@ JOIN _target t USING (target_id)
 JOIN _stream s USING (stream_id)
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
-COMMENT ON VIEW stream_columns IS 'the published mapping: which attribute of the payload is in which column; each of the first 20 spellings seen is a row';
+COMMENT ON VIEW stream_columns IS 'the published mapping: which attribute of the payload is in which columns; each of the first 20 spellings seen is a row, and each variant column';
 COMMENT ON COLUMN stream_columns.path IS 'the source''s own spelling, segments joined by ".", others than plain identifiers in double quotes';
 COMMENT ON COLUMN stream_columns.first_seen IS 'when the attribute was first seen';
 COMMENT ON COLUMN stream_columns.raw_id IS 'the raw row that first had it';

@@ -178,6 +178,27 @@ route_segments_make_table_suffixes(void)
 	CHECK_TEXT(name, "attribute");
 }
 
+static void
+variants_keep_their_type_in_sight(void)
+{
+	static char name[EP_NAME_MAX + 1], base[EP_NAME_MAX + 1];
+	EpPath *path = ep_path_from_text(&tree, "value", &arena);
+
+	ep_name_variant(path, "value", "text", name);
+	CHECK_TEXT(name, "value__text");
+	memset(base, 'x', 57);
+	ep_name_variant(path, base, "text", name);
+	CHECK(strlen(name) == 63 && strncmp(name, base, 57) == 0);
+	memset(base, 'x', 58);
+	ep_name_variant(path, base, "text", name);
+	CHECK_TEXT(name, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_425ed3ca__text");
+	for (int i = 0; i < 62; i += 2)
+		memcpy(base + i, "\xc3\xa9", 2);
+	base[62] = '\0';
+	ep_name_variant(path, base, "timestamptz_array", name);
+	CHECK(strlen(name) == 62 && ep_utf8_valid(name, strlen(name)));
+}
+
 int
 main(void)
 {
@@ -191,6 +212,7 @@ main(void)
 	RUN(nothing_left_is_called_attribute);
 	RUN(long_names_are_cut_between_characters);
 	RUN(the_hash_is_of_the_published_spelling);
+	RUN(variants_keep_their_type_in_sight);
 	RUN(route_segments_make_table_suffixes);
 	ep_path_tree_free(&tree);
 	ep_arena_free(&arena);
