@@ -23,7 +23,7 @@ SELECT * FROM events.app;
 SELECT count(*) FROM event_pipeline.rejected WHERE stream = 'events.app';
 SELECT * FROM event_pipeline._rejection;
 SELECT event_pipeline.drop_stream('events.app');
-SELECT event_pipeline._stream_update('events.app', NULL, NULL, '{"max_columns": 1}');
+SELECT event_pipeline._stream_update('events.app', NULL, NULL, '{"max_columns": 1}', NULL);
 SET ROLE ep_reader;
 SELECT id, brand_new FROM events.app;
 SELECT count(*) FROM event_pipeline.rejected WHERE stream = 'events.app';

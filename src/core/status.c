@@ -31,6 +31,10 @@ ep_sqlstate(EpCode code)
 			return "22004"; /* null_value_not_allowed */
 		case EP_E_UNSUPPORTED:
 			return "0A000"; /* feature_not_supported */
+		case EP_E_NO_COLUMN:
+			return "42703"; /* undefined_column */
+		case EP_E_NO_TABLE:
+			return "42P01"; /* undefined_table */
 		case EP_E_MEMORY:
 			return "53200"; /* out_of_memory */
 		case EP_E_STRUCTURE:

@@ -19,6 +19,23 @@ ep_format_find(const char *name)
 	return NULL;
 }
 
+const EpFormat *
+ep_format_of_option(const char *option)
+{
+	size_t length = strlen(option);
+
+	for (size_t i = 0; formats[i] != NULL; i++)
+		for (const char *at = formats[i]->options; at != NULL && *at != '\0'; at += strspn(at, " "))
+		{
+			size_t n = strcspn(at, " ");
+
+			if (n == length && memcmp(at, option, n) == 0)
+				return formats[i];
+			at += n;
+		}
+	return NULL;
+}
+
 const char *
 ep_format_names(void)
 {

@@ -42,8 +42,9 @@ typedef struct EpDecoder
 struct EpFormat
 {
 	const char *name;
-	bool binary;  /* payload is bytea, else text */
-	bool untyped; /* values are cells of text (CSV) */
+	const char *options; /* its own, separated by spaces, or NULL */
+	bool binary;         /* payload is bytea, else text */
+	bool untyped;        /* values are cells of text (CSV) */
 	bool empty_is_event;
 	bool needs_schema; /* message_type must be given */
 	EpCode (*begin)(EpDecoder *decoder);
@@ -61,6 +62,9 @@ extern const EpFormat *ep_format_find(const char *name);
 
 /* The names, comma-separated, for hints. */
 extern const char *ep_format_names(void);
+
+/* The format that an option belongs to, NULL for one of none. */
+extern const EpFormat *ep_format_of_option(const char *option);
 
 /* The value of an option in decoder->options, or fallback. */
 extern const char *ep_decoder_option(const EpDecoder *decoder, const char *name, const char *fallback);

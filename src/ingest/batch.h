@@ -43,9 +43,9 @@ typedef struct EpBatch
 	int slots; /* that writers keep from batch to batch */
 } EpBatch;
 
-/* Turn the event into a row of the batch; false (and *error) when it must be rejected. */
-extern bool ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys,
-						 const EpRawRow *raw, EpError *error);
+/* Turn the event into a row of the batch; NULL, or the stage at which it must be rejected (and *error). */
+extern const char *ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys,
+								const EpRawRow *raw, EpError *error);
 
 /* The text an id is known by: itself, or a digest when it is bytes or long. palloc'ed. */
 extern char *ep_dedupe_key(const char *bytes, size_t length, bool binary);

@@ -7,7 +7,7 @@
  *
  *	  typed       has its row in a target
  *	  rejected    else has a rejection
- *	  discarded   else was one that the contract lets go
+ *	  discarded   else was one that the contract, as it is now, lets go
  *	  duplicate   else has an event_id that the id table holds
  *	  expired     else is older than the stream's retention, which has taken its row
  *	  missing     else: nobody has processed it, or its row was deleted by hand
@@ -188,6 +188,11 @@ count_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 		return;
 	}
 	ep_ingest_keys(ingest, event, &keys);
+	if (ep_ingest_is_discarded(ingest, event, &keys))
+	{
+		tally->discarded++;
+		return;
+	}
 	if (ep_clock_read(ingest->stream, event, keys.time, raw->received_at, &time, &error) != EP_OK)
 		time = DT_NOEND; /* it would have been rejected */
 	if (keys.id != NULL && OidIsValid(ingest->stream->id_table))

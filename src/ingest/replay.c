@@ -221,7 +221,7 @@ run(Replay *replay, EpStream *stream, Datum ids, EpCounters *counters)
 
 /*
  * _replay(event_table regclass, raw_ids bigint[]) returns record (raw_rows, events, typed, rejected,
- * duplicates): what became of the events that were tried.  raw_ids NULL: all raw rows with rejections.
+ * duplicates, discarded): what became of the events that were tried.  raw_ids NULL: all raw rows with rejections.
  */
 EP_FUNCTION(ep_replay);
 
@@ -233,8 +233,8 @@ ep_replay(PG_FUNCTION_ARGS)
 	EpStream *stream;
 	int64 withdrawn;
 	TupleDesc descriptor;
-	Datum values[5];
-	bool nulls[5] = {false};
+	Datum values[6];
+	bool nulls[6] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -254,5 +254,6 @@ ep_replay(PG_FUNCTION_ARGS)
 	values[2] = Int64GetDatum(counters.typed);
 	values[3] = Int64GetDatum(counters.rejected + withdrawn);
 	values[4] = Int64GetDatum(counters.duplicates);
+	values[5] = Int64GetDatum(counters.discarded);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
 }

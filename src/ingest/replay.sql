@@ -1,17 +1,17 @@
 -- ingest/replay.sql: raw rows once more.
 
 CREATE FUNCTION _replay(event_table regclass, raw_ids bigint[], OUT raw_rows bigint, OUT events bigint, OUT typed bigint,
-                        OUT rejected bigint, OUT duplicates bigint) RETURNS record
+                        OUT rejected bigint, OUT duplicates bigint, OUT discarded bigint) RETURNS record
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_replay';
 COMMENT ON FUNCTION _replay(regclass, bigint[]) IS 'take raw rows of a stream of the caller through the pipeline again';
 
 CREATE FUNCTION replay(stream text, raw_ids bigint[] DEFAULT NULL, OUT raw_rows bigint, OUT events bigint, OUT typed bigint,
-                       OUT rejected bigint, OUT duplicates bigint) RETURNS record
+                       OUT rejected bigint, OUT duplicates bigint, OUT discarded bigint) RETURNS record
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    SELECT r.raw_rows, r.events, r.typed, r.rejected, r.duplicates
-    INTO replay.raw_rows, replay.events, replay.typed, replay.rejected, replay.duplicates
+    SELECT r.raw_rows, r.events, r.typed, r.rejected, r.duplicates, r.discarded
+    INTO replay.raw_rows, replay.events, replay.typed, replay.rejected, replay.duplicates, replay.discarded
     FROM @extschema@._replay(@extschema@._stream_relation(stream), raw_ids) r;
 END
 $$;

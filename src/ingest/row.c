@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "ingest/datum.h"
 #include "ingest/survey.h"
+#include "ingest/unexpected.h"
 
 /*
  * A heap tuple must fit a page whatever TOAST does (MaxHeapTupleSize is 8160); fixed columns and
@@ -21,6 +22,9 @@ typedef struct RowBuilder
 	EpTarget *target;
 	EpRow *row;
 	int width;
+	int discarded;     /* values */
+	EpError *error;    /* filled when stage is */
+	const char *stage; /* at which the event is rejected, or NULL */
 } RowBuilder;
 
 /* Does the value come through whole?  Nanoseconds below a microsecond do not. */
@@ -63,6 +67,19 @@ choose_variant(RowBuilder *builder, const EpColumn *column, const EpField *field
 	return variant->attnum == InvalidAttrNumber ? "contract" : NULL;
 }
 
+/* Keep a value out of the columns as the contract says: reason is why it is rescued, if it is. */
+static void
+leave_out(RowBuilder *builder, EpPolicy policy, const EpField *field, const char *reason)
+{
+	if (policy == EP_POLICY_DISCARD)
+		builder->discarded++;
+	else if (policy == EP_POLICY_REJECT)
+		builder->stage = "contract";
+	else
+		ep_rescue_add(&builder->ingest->rescue, field->path, &field->value,
+					  policy == EP_POLICY_RESCUE ? "contract" : reason);
+}
+
 static void
 place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 {
@@ -75,7 +92,15 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 	if (is_filled(builder, column))
 		reason = "name"; /* another spelling, or the same key again, came first */
 	else if (!ep_type_accepts(type, &field->value))
+	{
 		reason = choose_variant(builder, column, field, &attnum, &type);
+		if (reason != NULL)
+		{
+			leave_out(builder, ep_unexpected_value(builder->ingest, column, field, builder->error), field,
+					  reason);
+			return;
+		}
+	}
 	if (reason == NULL)
 	{
 		width = ep_datum_width(type, &field->value);
@@ -94,16 +119,34 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 	ep_rescue_add(&builder->ingest->rescue, field->path, &field->value, reason);
 }
 
+/* A value of an attribute that has no column. */
+static void
+place_nowhere(RowBuilder *builder, EpColumn *column, const EpField *field)
+{
+	EpPolicy policy = EP_POLICY_EVOLVE;
+
+	if (column->state == EP_COLUMN_UNSEEN || field->path->id == EP_PATH_TRANSIENT)
+		ep_unexpected_attribute(builder->ingest, builder->row->work, field, column);
+	if (column->state == EP_COLUMN_DISCARDED)
+		policy = EP_POLICY_DISCARD;
+	else if (column->state == EP_COLUMN_REJECTED)
+	{
+		policy = EP_POLICY_REJECT;
+		ep_unexpected_refuse(builder->ingest, field, builder->error);
+	}
+	leave_out(builder, policy, field, column->reason != NULL ? column->reason : "limit");
+}
+
 static void
 place_fields(RowBuilder *builder, const EpEvent *event)
 {
 	EpTarget *target = builder->target;
 
-	for (uint32 i = 0; i < event->field_count; i++)
+	for (uint32 i = 0; i < event->field_count && builder->stage == NULL; i++)
 	{
 		const EpField *field = &event->fields[i];
 		uint32 id = field->path->id;
-		const EpColumn *column;
+		EpColumn *column;
 
 		if (field->value.kind == EP_NULL)
 			continue;
@@ -113,8 +156,7 @@ place_fields(RowBuilder *builder, const EpEvent *event)
 		if (column->state == EP_COLUMN_KNOWN)
 			place(builder, column, field);
 		else
-			ep_rescue_add(&builder->ingest->rescue, field->path, &field->value,
-						  column->reason != NULL ? column->reason : "limit");
+			place_nowhere(builder, column, field);
 	}
 }
 
@@ -127,12 +169,12 @@ set(EpRow *row, AttrNumber attnum, Datum value)
 	row->nulls[attnum - 1] = false;
 }
 
-bool
+const char *
 ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys, const EpRawRow *raw,
 			 EpError *error)
 {
 	EpTarget *target = row->work->target;
-	RowBuilder builder = {ingest, target, row, FIXED_COLUMNS_WIDTH + target->natts / 8};
+	RowBuilder builder = {ingest, target, row, FIXED_COLUMNS_WIDTH + target->natts / 8, .error = error};
 	EpRescue *rescue = &ingest->rescue;
 
 	row->values = palloc(target->natts * sizeof(Datum));
@@ -140,11 +182,13 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 	memset(row->nulls, true, target->natts * sizeof(bool));
 	ep_rescue_begin(rescue);
 	place_fields(&builder, event);
+	if (builder.stage != NULL)
+		return builder.stage;
 	if (rescue->overflow)
 	{
 		ep_fail(error, EP_E_LIMIT, event->offset,
 				"event has more attributes without a column than one row can keep");
-		return false;
+		return "type";
 	}
 	if (target->event_time == InvalidAttrNumber ||
 		(rescue->count > 0 && target->rescued == InvalidAttrNumber))
@@ -153,7 +197,7 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 				"event table lacks a column that every event table needs");
 		error->expected = target->event_time == InvalidAttrNumber ? "event_time timestamp with time zone"
 																  : "_ep_rescued jsonb";
-		return false;
+		return "type";
 	}
 	set(row, target->event_time, TimestampTzGetDatum(row->time));
 	set(row, target->received_at, TimestampTzGetDatum(raw->received_at));
@@ -169,5 +213,6 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 		row->bytes = pnstrdup(event->bytes, event->length);
 		row->length = event->length;
 	}
-	return true;
+	ingest->counters.discarded_values += builder.discarded;
+	return NULL;
 }

@@ -10,6 +10,7 @@
 #include "core/memory_server.h"
 #include "core/name.h"
 #include "ingest/evolve.h"
+#include "ingest/unexpected.h"
 #include "ingest/worker.h"
 #include "schema/attempt.h"
 #include "mb/pg_wchar.h"
@@ -184,6 +185,7 @@ work_of_target(EpIngest *ingest, EpTarget *target)
 	old = MemoryContextSwitchTo(ingest->context);
 	work = palloc0(sizeof(EpTargetWork));
 	work->target = target;
+	work->is_bare = target->natts <= EP_FIXED_COLUMNS;
 	work->last_granule = DT_NOBEGIN;
 	work->coverage = ep_coverage_read(target->relation);
 	if (ingest->work_count == 0)
@@ -296,6 +298,13 @@ ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool
 	if (ingest->last_route != NULL && strcmp(ingest->last_route, route) == 0)
 		return ingest->last_work;
 	target = ep_stream_target(ingest->stream, route);
+	if (target == NULL &&
+		ep_contract_of_stream(ingest->stream->contract, EP_CONTRACT_TABLES) != EP_POLICY_EVOLVE)
+	{
+		if (!ep_unexpected_route(ingest, route))
+			return NULL;
+		target = ep_stream_target(ingest->stream, "");
+	}
 	if (target == NULL && !was_refused(ingest, route) && make)
 		target = make_target(ingest, route, raw_id);
 	if (target == NULL)
@@ -305,6 +314,15 @@ ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool
 	ingest->last_route = MemoryContextStrdup(ingest->context, route);
 	ingest->last_work = work_of_target(ingest, target);
 	return ingest->last_work;
+}
+
+bool
+ep_ingest_is_discarded(EpIngest *ingest, const EpEvent *event, const EpKeys *keys)
+{
+	char buffer[EP_NAME_MAX + 1];
+
+	return ep_contract_of_stream(ingest->stream->contract, EP_CONTRACT_TABLES) == EP_POLICY_DISCARD &&
+		   ep_stream_target(ingest->stream, route_of(ingest, event, keys, buffer)) == NULL;
 }
 
 /* ---- accounting ---- */

@@ -41,6 +41,7 @@ typedef struct EpRawSource
 typedef struct EpTargetWork
 {
 	EpTarget *target;
+	bool is_bare; /* it had no column but ours when the statement began */
 	EpCoverage *coverage;
 	struct EpWish *wishes; /* attributes without a column */
 	int wish_count;
@@ -111,6 +112,9 @@ extern void ep_ingest_keys(const EpIngest *ingest, const EpEvent *event, EpKeys 
  */
 extern EpTargetWork *
 ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool make, int64 raw_id);
+
+/* Does the contract drop the event, because its route has no table? */
+extern bool ep_ingest_is_discarded(EpIngest *ingest, const EpEvent *event, const EpKeys *keys);
 
 /* Pass one. */
 extern void ep_ingest_survey(EpIngest *ingest);

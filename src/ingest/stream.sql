@@ -70,7 +70,7 @@ CREATE FUNCTION create_stream(
     stream text, format text, message_type text DEFAULT NULL, event_time text DEFAULT NULL, event_id text DEFAULT NULL,
     route_by text DEFAULT NULL, partition_interval interval DEFAULT '1 day', raw_retention interval DEFAULT '30 days',
     retention interval DEFAULT NULL, framing text DEFAULT NULL, subject text DEFAULT NULL, required text DEFAULT NULL,
-    delimiter text DEFAULT NULL, fourccs text DEFAULT NULL, settings jsonb DEFAULT '{}') RETURNS regclass
+    delimiter text DEFAULT NULL, fourccs text DEFAULT NULL, settings jsonb DEFAULT '{}', contract jsonb DEFAULT '{}') RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_variable
@@ -132,7 +132,8 @@ BEGIN
         EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', id_table, 'event ids that stream ' || event_table || ' has taken');
     END IF;
     PERFORM @extschema@._stream_register(event_table, raw_table, id_table, format, message_type, event_time, event_id, route_by,
-                                         partition_interval, raw_retention, retention, settings);
+                                         partition_interval, raw_retention, retention, settings,
+                                         pg_catalog.jsonb_strip_nulls(coalesce(contract, '{}')));
     EXECUTE pg_catalog.format($sql$
         CREATE TRIGGER _ep_begin BEFORE INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_capture AFTER INSERT ON %1$s FOR EACH ROW
@@ -143,21 +144,33 @@ BEGIN
     RETURN event_table;
 END
 $$;
-COMMENT ON FUNCTION create_stream(text, text, text, text, text, text, interval, interval, interval, text, text, text, text, text, jsonb) IS
+COMMENT ON FUNCTION create_stream(text, text, text, text, text, text, interval, interval, interval, text, text, text, text, text, jsonb, jsonb) IS
 'make a stream: the event table, "<stream>_raw" for payloads, their partitions and the trigger between them; gives the event table.
 format: json, csv, protobuf or gpmf; message_type: full protobuf name; event_time, event_id, route_by: source paths; framing, subject, required: protobuf;
-delimiter: csv; fourccs: gpmf, which become tables; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_tables_per_hour 100, future_window, late_window';
+delimiter: csv; fourccs: gpmf, which become tables; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_tables_per_hour 100, future_window, late_window;
+contract: what to do about attributes without a column, values that misfit theirs, and routes without a table: {"columns": w, "types": w, "tables": w, "paths":
+{"debug.**": {"columns": w, "types": w}}}, each w being evolve, rescue, reject, discard or freeze';
 
 CREATE FUNCTION alter_stream(stream text, raw_retention interval DEFAULT NULL, retention interval DEFAULT NULL,
-                             settings jsonb DEFAULT NULL) RETURNS void
+                             settings jsonb DEFAULT NULL, contract jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM @extschema@._stream_update(@extschema@._stream_relation(stream), raw_retention, retention, settings);
+    PERFORM @extschema@._stream_update(@extschema@._stream_relation(stream), raw_retention, retention, settings, contract);
 END
 $$;
-COMMENT ON FUNCTION alter_stream(text, interval, interval, jsonb) IS
-    'change a stream''s retentions and settings; null keeps what is, settings are merged, a null setting goes back to its default';
+COMMENT ON FUNCTION alter_stream(text, interval, interval, jsonb, jsonb) IS
+'change a stream''s retentions, settings and contract; null keeps what is; settings and contract are merged key by key, and a null in them goes back to its default';
+
+CREATE FUNCTION freeze(stream text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    PERFORM @extschema@.alter_stream(stream, contract => '{"columns": "freeze", "types": "freeze", "tables": "freeze"}');
+END
+$$;
+COMMENT ON FUNCTION freeze(text) IS
+    'let a statement fail that would bring a new column, a new table or a value that misfits its column; what the contract says of paths stays';
 
 CREATE FUNCTION drop_stream(stream text, keep_tables boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE

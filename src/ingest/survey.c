@@ -9,18 +9,16 @@
 #include "ingest/survey.h"
 
 #include "ingest/clock.h"
+#include "ingest/unexpected.h"
 
 /* More new attributes than this in one statement are rescued unseen. */
 #define MAX_WISHES 10000
 
-/*
- * May values that misfit their column have another one?  NULL, or why they are rescued: what the stream's contract
- * says of conflicts of types is asked here.
- */
-static const char *
-variant_refusal(const EpStream *stream, const EpPath *path)
+/* May values that misfit their column have another one? */
+static bool
+may_vary(const EpStream *stream, const EpPath *path)
 {
-	return NULL;
+	return ep_contract_of_path(stream->contract, EP_CONTRACT_TYPES, path, NULL) == EP_POLICY_EVOLVE;
 }
 
 /* A new wish; its number from 1, or 0 when there are too many. */
@@ -72,9 +70,9 @@ wish_for(EpIngest *ingest, EpTargetWork *work, int head, const EpField *field, i
 	{
 		if (work->wishes[i - 1].next == 0)
 		{
-			if (variant_refusal(ingest->stream, field->path) != NULL ||
-				ep_survey_type(field) == EP_TYPE_NONE || (added = add_wish(ingest, work, field, raw_id)) == 0)
-				return; /* a misfit that is rescued */
+			if (!may_vary(ingest->stream, field->path) || ep_survey_type(field) == EP_TYPE_NONE ||
+				(added = add_wish(ingest, work, field, raw_id)) == 0)
+				return; /* a misfit */
 			work->wishes[i - 1].next = added;
 		}
 		i = work->wishes[i - 1].next;
@@ -86,12 +84,11 @@ survey_misfit(EpIngest *ingest, EpTargetWork *work, EpAttribute *attribute, cons
 			  int64 raw_id)
 {
 	if (ep_target_variant(work->target, attribute, &field->value) != NULL || attribute->refusal != NULL ||
-		ep_survey_type(field) == EP_TYPE_NONE)
+		ep_survey_type(field) == EP_TYPE_NONE || !may_vary(ingest->stream, field->path))
 		return;
 	if (attribute->wish == 0)
 	{
-		attribute->refusal = variant_refusal(ingest->stream, field->path);
-		if (attribute->refusal == NULL && (attribute->wish = add_wish(ingest, work, field, raw_id)) == 0)
+		if ((attribute->wish = add_wish(ingest, work, field, raw_id)) == 0)
 			attribute->refusal = "rate";
 		ingest->stream->stale = true;
 	}
@@ -104,6 +101,8 @@ survey_new(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw
 {
 	EpColumn *column = ep_target_column(work->target, field->path, ingest->stream->context);
 
+	if (column->state == EP_COLUMN_UNSEEN)
+		ep_unexpected_attribute(ingest, work, field, column);
 	if (column->state == EP_COLUMN_UNSEEN)
 	{
 		column->attnum = add_wish(ingest, work, field, raw_id);

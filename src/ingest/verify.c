@@ -4,7 +4,7 @@
  *
  * Every attribute of every event must be in its column with its very value, or in _ep_rescued; nothing may be in
  * a row that its payload does not say; and every event must have a row or a rejection (duplicates of streams with
- * event_id have neither).  What differs is listed; writes nothing.
+ * event_id, and what the contract discards, have neither).  What differs is listed; writes nothing.
  */
 #include "ingest/raw_rows.h"
 
@@ -185,6 +185,24 @@ rescue_holds(Verify *verify, const StoredEvent *event, const EpField *field, con
 	}
 }
 
+/* Does the contract, as it is now, drop the value?  column is the one that would hold it, or NULL. */
+static bool
+is_discarded(EpStream *stream, const StoredEvent *event, const EpField *field, const char *identity,
+			 const EpAttribute *column)
+{
+	const EpAttribute *attribute = identity == NULL ? NULL : ep_target_attribute(event->target, identity);
+	bool isnull = true;
+
+	if (column != NULL)
+		(void) stored_column(event, column->column_name, &isnull);
+	if (!isnull)
+		return false;
+	if (ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, field->path, NULL) == EP_POLICY_DISCARD)
+		return true;
+	return attribute != NULL && !ep_type_accepts(attribute->type, &field->value) &&
+		   ep_contract_of_path(stream->contract, EP_CONTRACT_TYPES, field->path, NULL) == EP_POLICY_DISCARD;
+}
+
 /* ---- one event ---- */
 
 static void
@@ -207,7 +225,8 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 		if (column != NULL)
 			met = bms_add_member(met, column->attnum);
 		if (!(column != NULL && column_holds(event, column, &field->value)) &&
-			!rescue_holds(verify, event, field, path))
+			!rescue_holds(verify, event, field, path) &&
+			!is_discarded(ingest->stream, event, field, identity, column))
 			report(verify, event->key.raw_id, event->key.seq, path,
 				   "the value is neither in its column nor rescued");
 	}
@@ -244,6 +263,7 @@ verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 	Verify *verify = (Verify *) ingest->source;
 	EpEventKey key = ep_event_key(raw->raw_id, seq);
 	StoredEvent *event = hash_search(verify->stored, &key, HASH_FIND, NULL);
+	EpKeys keys;
 
 	if (verify->expected == NULL)
 	{
@@ -252,7 +272,8 @@ verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 	}
 	if (event == NULL)
 	{
-		if (ingest->stream->event_id == NULL)
+		ep_ingest_keys(ingest, decoded, &keys);
+		if (ingest->stream->event_id == NULL && !ep_ingest_is_discarded(ingest, decoded, &keys))
 			report(verify, raw->raw_id, seq, NULL, "the event has neither a row nor a rejection");
 		return;
 	}

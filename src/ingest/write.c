@@ -39,6 +39,25 @@ shown(EpIngest *ingest, const EpField *field)
 						   pg_mbcliplen(value->text, value->length, MAX_SHOWN_BYTES));
 }
 
+/* The event has no table: the stage at which it is rejected, and why. */
+static const char *
+refuse_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, EpError *error)
+{
+	if (ep_contract_of_stream(ingest->stream->contract, EP_CONTRACT_TABLES) == EP_POLICY_REJECT)
+	{
+		ep_fail(error, EP_E_NO_TABLE, event->offset,
+				"event's route has no table, and the contract rejects it");
+		error->path = keys->route == NULL ? NULL : ep_path_to_text(keys->route->path, &ingest->event_arena);
+		error->expected = "a route that has a table";
+		error->found = event->route != NULL ? event->route : shown(ingest, keys->route);
+		return "contract";
+	}
+	ep_fail(error, EP_E_LIMIT, event->offset, "event has no table to go to");
+	error->found = event->route;
+	error->expected = ingest->refused_route;
+	return "table";
+}
+
 static void
 write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 {
@@ -59,20 +78,21 @@ write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 		error.found = shown(ingest, keys.time);
 	}
 	else if ((row->work = ep_ingest_route(ingest, event, &keys, false, raw->raw_id)) == NULL)
-	{
-		ep_fail(&error, EP_E_LIMIT, event->offset, "event has no table to go to");
-		error.found = event->route;
-		error.expected = ingest->refused_route;
-		stage = "table";
-	}
+		stage = refuse_route(ingest, event, &keys, &error);
 	else if (!ep_coverage_has(row->work->coverage, row->time))
 	{
 		ep_fail(&error, EP_E_LIMIT, event->offset, "no partition could be made for the event's time");
 		stage = "time";
 	}
-	else if (!ep_row_build(ingest, row, event, &keys, raw, &error))
-		stage = "type";
+	else
+		stage = ep_row_build(ingest, row, event, &keys, raw, &error);
 	MemoryContextSwitchTo(old);
+	if (stage != NULL && row->work == NULL && ep_ingest_is_discarded(ingest, event, &keys))
+	{
+		ingest->counters.events++;
+		ingest->counters.discarded++;
+		return;
+	}
 	if (stage != NULL)
 	{
 		reject_event(ingest, raw, seq, event, stage, &error);

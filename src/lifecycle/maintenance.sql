@@ -182,9 +182,10 @@ AS $$
     gone AS (
         DELETE FROM @extschema@._counter n USING old
         WHERE n.stream_id = old.stream_id AND date_trunc('minute', n.at) = old.minute RETURNING n.*)
-    INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event)
+    INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,
+                                      discarded_values)
     SELECT g.stream_id, max(g.at), sum(g.raw_rows), sum(g.bytes), sum(g.events), sum(g.typed), sum(g.rejected),
-           sum(g.duplicates), sum(g.rescued), max(g.last_event)
+           sum(g.duplicates), sum(g.rescued), max(g.last_event), sum(g.discarded), sum(g.discarded_values)
     FROM gone g GROUP BY g.stream_id, date_trunc('minute', g.at)
 $$;
 COMMENT ON FUNCTION _maintenance_fold_counters() IS 'sum the counters older than an hour by stream and minute';

@@ -29,6 +29,7 @@ CREATE TABLE _stream (
     raw_retention      interval,
     retention          interval,
     settings           jsonb NOT NULL DEFAULT '{}',
+    contract           jsonb NOT NULL DEFAULT '{}', -- schema/contract.h
     created_at         timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE _stream IS 'one flow of events of one format, as create_stream was told';
@@ -89,7 +90,7 @@ CREATE TABLE _rejection (
     stream_id    int NOT NULL,
     raw_id       bigint,
     seq          int,
-    stage        text NOT NULL,         -- decode | time | type | constraint | duplicate
+    stage        text NOT NULL,         -- decode | time | table | type | contract | constraint
     path         text,
     expected     text,
     found        text,
@@ -111,12 +112,14 @@ CREATE TABLE _counter (
     at         timestamptz NOT NULL,
     raw_rows   bigint NOT NULL,
     bytes      bigint NOT NULL,
-    events     bigint NOT NULL,         -- typed + rejected + duplicates
+    events     bigint NOT NULL,         -- typed + rejected + duplicates + discarded
     typed      bigint NOT NULL,
     rejected   bigint NOT NULL,
     duplicates bigint NOT NULL,
     rescued    bigint NOT NULL,         -- attributes kept in _ep_rescued
-    last_event timestamptz
+    last_event timestamptz,
+    discarded  bigint NOT NULL DEFAULT 0, -- events that the contract dropped
+    discarded_values bigint NOT NULL DEFAULT 0 -- attributes that it dropped of typed events
 );
 CREATE INDEX _counter_stream_idx ON _counter (stream_id);
 COMMENT ON TABLE _counter IS 'what each statement did, in numbers';

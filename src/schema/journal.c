@@ -65,20 +65,23 @@ ep_journal_count(EpStream *stream, const EpCounters *counters)
 {
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._counter"
-		" (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event)"
-		" VALUES ($1, pg_catalog.now(), $2, $3, $4, $5, $6, $7, $8, $9)",
-		9,
-		{INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}};
-	Datum values[9] = {Int32GetDatum(stream->id),
-					   Int64GetDatum(counters->raw_rows),
-					   Int64GetDatum(counters->bytes),
-					   Int64GetDatum(counters->events),
-					   Int64GetDatum(counters->typed),
-					   Int64GetDatum(counters->rejected),
-					   Int64GetDatum(counters->duplicates),
-					   Int64GetDatum(counters->rescued),
-					   TimestampTzGetDatum(counters->last_event)};
-	char nulls[10] = "         ";
+		" (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,"
+		" discarded_values) VALUES ($1, pg_catalog.now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		11,
+		{INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID,
+		 INT8OID}};
+	Datum values[11] = {Int32GetDatum(stream->id),
+						Int64GetDatum(counters->raw_rows),
+						Int64GetDatum(counters->bytes),
+						Int64GetDatum(counters->events),
+						Int64GetDatum(counters->typed),
+						Int64GetDatum(counters->rejected),
+						Int64GetDatum(counters->duplicates),
+						Int64GetDatum(counters->rescued),
+						TimestampTzGetDatum(counters->last_event),
+						Int64GetDatum(counters->discarded),
+						Int64GetDatum(counters->discarded_values)};
+	char nulls[12] = "           ";
 
 	nulls[8] = TIMESTAMP_NOT_FINITE(counters->last_event) ? 'n' : ' ';
 	ep_catalog_run(&statement, values, nulls);

@@ -14,7 +14,7 @@ typedef struct EpRejection
 {
 	int64 raw_id;
 	int32 seq;         /* from 1; 0: the payload as a whole */
-	const char *stage; /* decode, time, table, type, constraint */
+	const char *stage; /* decode, time, table, type, contract, constraint */
 	const char *path;
 	const char *expected;
 	const char *found;
@@ -29,11 +29,13 @@ typedef struct EpCounters
 {
 	int64 raw_rows;
 	int64 bytes;
-	int64 events; /* typed + rejected + duplicates */
+	int64 events; /* typed + rejected + duplicates + discarded */
 	int64 typed;
 	int64 rejected;
 	int64 duplicates;
+	int64 discarded;        /* events, by the contract */
 	int64 rescued;          /* attributes */
+	int64 discarded_values; /* attributes of typed events, by the contract */
 	TimestampTz last_event; /* DT_NOBEGIN when there was none */
 } EpCounters;
 

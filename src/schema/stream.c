@@ -248,6 +248,20 @@ load_options(EpStream *stream)
 }
 
 static void
+load_contract(EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT contract FROM event_pipeline._stream WHERE stream_id = $1 AND contract <> '{}'",
+		1,
+		{INT4OID}};
+	Datum values[1] = {Int32GetDatum(stream->id)};
+	bool isnull;
+
+	if (ep_catalog_read(&statement, values) > 0)
+		stream->contract = ep_contract_compile(ep_catalog_datum(0, 1, &isnull), stream->context);
+}
+
+static void
 load_targets(EpStream *stream)
 {
 	static EpStatement statement = {
@@ -309,6 +323,7 @@ build_stream(Oid raw_relation)
 	building = stream;
 	load_stream_row(stream);
 	load_options(stream);
+	load_contract(stream);
 	stream->raw_id = raw_column(stream, "raw_id", INT8OID);
 	stream->received_at = raw_column(stream, "received_at", TIMESTAMPTZOID);
 	stream->payload = raw_column(stream, "payload", stream->format->binary ? BYTEAOID : TEXTOID);
@@ -346,6 +361,21 @@ ep_stream_of_raw(Oid raw_relation)
 	return stream;
 }
 
+/* An option of another format would be kept and do nothing. */
+static void
+check_option_formats(const EpStream *stream)
+{
+	for (const char *const *option = stream->options; option[0] != NULL; option += 2)
+	{
+		const EpFormat *format = ep_format_of_option(option[0]);
+
+		if (format != NULL && format != stream->format)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("format \"%s\" has no option \"%s\"", stream->format->name, option[0]),
+							errhint("It is an option of format \"%s\".", format->name)));
+	}
+}
+
 void
 ep_stream_check_options(EpStream *stream)
 {
@@ -359,6 +389,7 @@ ep_stream_check_options(EpStream *stream)
 						 .schema = stream->message,
 						 .options = stream->options};
 
+	check_option_formats(stream);
 	for (int i = 0; i < lengthof(arenas); i++)
 		ep_arena_init(&arenas[i], allocator, (size_t) 256 * 1024 * 1024);
 	if (stream->format->begin(&decoder) != EP_OK)

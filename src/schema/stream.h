@@ -13,6 +13,7 @@
 #include "core/compat.h"
 #include "core/path.h"
 #include "format/format.h"
+#include "schema/contract.h"
 
 #include "access/attnum.h"
 #include "utils/timestamp.h"
@@ -22,8 +23,10 @@ typedef enum EpColumnState
 {
 	EP_COLUMN_UNSEEN = 0, /* no decision yet */
 	EP_COLUMN_KNOWN,      /* attnum, type are set */
-	EP_COLUMN_WANTED, /* met in this statement: attnum is the number of its wish, from 1 (ingest/survey.h) */
-	EP_COLUMN_RESCUED /* values of this path are kept in _ep_rescued; reason says why */
+	EP_COLUMN_WANTED,  /* met in this statement: attnum is the number of its wish, from 1 (ingest/survey.h) */
+	EP_COLUMN_RESCUED, /* values of this path are kept in _ep_rescued; reason says why */
+	EP_COLUMN_REJECTED, /* the contract rejects events that have this path */
+	EP_COLUMN_DISCARDED /* the contract discards values of this path */
 } EpColumnState;
 
 typedef struct EpColumn
@@ -71,6 +74,9 @@ typedef struct EpTarget
 	AttrNumber natts;                                         /* dropped ones included */
 } EpTarget;
 
+/* event_time, received_at, _ep_raw_id, _ep_seq, _ep_rescued */
+#define EP_FIXED_COLUMNS 5
+
 /* What a path is to the stream besides a column; bits. */
 #define EP_ROLE_TIME 0x01
 #define EP_ROLE_ID 0x02
@@ -100,6 +106,7 @@ typedef struct EpStream
 	int64 future_window; /* microseconds after arrival; later events are rejected */
 	int64 late_window;   /* microseconds before arrival; earlier ones are; 0 = no limit */
 	int max_tables_per_hour;
+	EpContract *contract; /* NULL: evolve, whatever comes */
 	/* state */
 	MemoryContext context;
 	EpPathTree paths;

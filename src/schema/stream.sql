@@ -4,15 +4,15 @@
 
 CREATE FUNCTION _stream_register(event_table regclass, raw_table regclass, id_table regclass, format text,
     message_type text, event_time text, event_id text, route_by text, partition_interval interval,
-    raw_retention interval, retention interval, settings jsonb) RETURNS void
+    raw_retention interval, retention interval, settings jsonb, contract jsonb) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_stream_register';
-COMMENT ON FUNCTION _stream_register(regclass, regclass, regclass, text, text, text, text, text, interval, interval, interval, jsonb)
+COMMENT ON FUNCTION _stream_register(regclass, regclass, regclass, text, text, text, text, text, interval, interval, interval, jsonb, jsonb)
     IS 'record a stream over tables that the caller owns';
 
-CREATE FUNCTION _stream_update(event_table regclass, raw_retention interval, retention interval, settings jsonb) RETURNS void
+CREATE FUNCTION _stream_update(event_table regclass, raw_retention interval, retention interval, settings jsonb, contract jsonb) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_stream_update';
-COMMENT ON FUNCTION _stream_update(regclass, interval, interval, jsonb)
-    IS 'change a stream of the caller: null keeps what is, settings are merged';
+COMMENT ON FUNCTION _stream_update(regclass, interval, interval, jsonb, jsonb)
+    IS 'change a stream of the caller: null keeps what is, settings and contract are merged';
 
 CREATE FUNCTION _stream_forget(event_table regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_stream_forget';

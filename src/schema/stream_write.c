@@ -124,20 +124,22 @@ ep_stream_register(PG_FUNCTION_ARGS)
 {
 	static EpStatement insert = {
 		"WITH s AS (INSERT INTO event_pipeline._stream (event_table, raw_table, id_table, format, message_type, event_time,"
-		" event_id, route_by, partition_interval, raw_retention, retention, settings)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING stream_id)"
+		" event_id, route_by, partition_interval, raw_retention, retention, settings, contract)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING stream_id)"
 		" INSERT INTO event_pipeline._target (stream_id, route, relation) SELECT stream_id, '', $1 FROM s",
-		12,
+		13,
 		{REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID,
-		 INTERVALOID, INTERVALOID, JSONBOID}};
+		 INTERVALOID, INTERVALOID, JSONBOID, JSONBOID}};
 	const EpProtoMessage *message;
 	static const char *const paths[] = {"event_time", "event_id", "route_by"};
-	Datum values[12];
-	char nulls[13] = "            ";
+	Datum values[13];
+	char nulls[14] = "             ";
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(8) || PG_ARGISNULL(11))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("tables, format, partition interval and settings must not be null")));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3) || PG_ARGISNULL(8) || PG_ARGISNULL(11) ||
+		PG_ARGISNULL(12))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("tables, format, partition interval, settings and contract must not be null")));
 	SPI_connect();
 	for (int i = 0; i < 3; i++)
 		if (!PG_ARGISNULL(i))
@@ -150,7 +152,7 @@ ep_stream_register(PG_FUNCTION_ARGS)
 		check_message_path(paths[i], message, text_argument(fcinfo, 5 + i));
 	}
 	check_settings(PG_GETARG_DATUM(11));
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < 13; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
@@ -167,12 +169,13 @@ ep_stream_update(PG_FUNCTION_ARGS)
 	static EpStatement update = {
 		"UPDATE event_pipeline._stream SET raw_retention = coalesce($2, raw_retention),"
 		" retention = coalesce($3, retention),"
-		" settings = pg_catalog.jsonb_strip_nulls(settings OPERATOR(pg_catalog.||) coalesce($4, '{}'))"
+		" settings = pg_catalog.jsonb_strip_nulls(settings OPERATOR(pg_catalog.||) coalesce($4, '{}')),"
+		" contract = pg_catalog.jsonb_strip_nulls(contract OPERATOR(pg_catalog.||) coalesce($5, '{}'))"
 		" WHERE event_table = $1",
-		4,
-		{REGCLASSOID, INTERVALOID, INTERVALOID, JSONBOID}};
-	Datum values[4];
-	char nulls[5] = "    ";
+		5,
+		{REGCLASSOID, INTERVALOID, INTERVALOID, JSONBOID, JSONBOID}};
+	Datum values[5];
+	char nulls[6] = "     ";
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("event table must not be null")));
@@ -180,7 +183,7 @@ ep_stream_update(PG_FUNCTION_ARGS)
 	ep_check_owner(PG_GETARG_OID(0));
 	if (!PG_ARGISNULL(3))
 		check_settings(PG_GETARG_DATUM(3));
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';

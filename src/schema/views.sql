@@ -37,7 +37,7 @@ WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW rejected IS 'events that could not become a row, each with the reason and its bytes';
 COMMENT ON COLUMN rejected.raw_id IS 'the raw row it came in';
 COMMENT ON COLUMN rejected.seq IS 'its place in the raw row, from 1; 0 stands for the payload as a whole';
-COMMENT ON COLUMN rejected.stage IS 'decode, time, table, type or constraint';
+COMMENT ON COLUMN rejected.stage IS 'decode, time, table, type, contract or constraint';
 COMMENT ON COLUMN rejected.payload IS 'the bytes of the event, at most the first megabyte; the raw row has them all';
 COMMENT ON COLUMN rejected.bytes IS 'how long the event is, in bytes';
 
@@ -46,14 +46,18 @@ SELECT s.event_table::text AS stream, s.format,
        coalesce(sum(n.raw_rows), 0)::bigint AS raw_rows, coalesce(sum(n.bytes), 0)::bigint AS bytes,
        coalesce(sum(n.events), 0)::bigint AS events, coalesce(sum(n.typed), 0)::bigint AS typed,
        coalesce(sum(n.rejected), 0)::bigint AS rejected, coalesce(sum(n.duplicates), 0)::bigint AS duplicates,
-       coalesce(sum(n.rescued), 0)::bigint AS rescued, max(n.last_event) AS last_event, max(n.at) AS last_insert
+       coalesce(sum(n.rescued), 0)::bigint AS rescued, max(n.last_event) AS last_event, max(n.at) AS last_insert,
+       coalesce(sum(n.discarded), 0)::bigint AS discarded, coalesce(sum(n.discarded_values), 0)::bigint AS discarded_values
 FROM _stream s
 JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 LEFT JOIN _counter n USING (stream_id)
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
 GROUP BY s.stream_id, s.event_table, s.format;
 COMMENT ON VIEW stream_stats IS 'what each stream has taken in, from counters: never a scan of events';
-COMMENT ON COLUMN stream_stats.events IS 'typed + rejected + duplicates';
+COMMENT ON COLUMN stream_stats.events IS 'typed + rejected + duplicates + discarded';
 COMMENT ON COLUMN stream_stats.rescued IS 'attributes kept in _ep_rescued instead of a column';
+
+COMMENT ON COLUMN stream_stats.discarded IS 'events that the contract dropped';
+COMMENT ON COLUMN stream_stats.discarded_values IS 'attributes that the contract dropped of events that have a row';
 
 GRANT SELECT ON stream_columns, schema_log, rejected, stream_stats TO PUBLIC;

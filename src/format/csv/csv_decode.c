@@ -374,6 +374,7 @@ csv_next(EpDecoder *decoder, EpEvent *event)
 
 const EpFormat ep_csv_format = {
 	.name = "csv",
+	.options = "delimiter",
 	.untyped = true,
 	.begin = csv_begin,
 	.open = csv_open,

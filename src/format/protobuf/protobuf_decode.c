@@ -735,6 +735,7 @@ protobuf_next(EpDecoder *decoder, EpEvent *event)
 
 const EpFormat ep_protobuf_format = {
 	.name = "protobuf",
+	.options = "framing subject required",
 	.binary = true,
 	.empty_is_event = true,
 	.needs_schema = true,
