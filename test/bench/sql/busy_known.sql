@@ -1,0 +1,3 @@
+\set n random(1, 1000000000)
+INSERT INTO busy_raw (payload) VALUES (format('{"ts":"2024-06-01T12:00:00Z","user_id":"u1","sequence":%s}', :n));
+\sleep 100 ms

@@ -1,0 +1,1 @@
+INSERT INTO single_raw (payload) VALUES (:payload);
