@@ -9,7 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node sql error_of between_good_ones rejected_alone top_folder);
+our @EXPORT = qw(new_node sql error_of load_oracle between_good_ones rejected_alone top_folder);
 
 # A started server in UTF8 with the extension in database postgres. Takes a name, lines of configuration, and
 # statements to run before CREATE EXTENSION.
@@ -39,6 +39,14 @@ sub error_of
 	my ($node, $statement) = @_;
 	my ($status, undef, $stderr) = $node->psql('postgres', "SET search_path = public, event_pipeline; $statement");
 	return $status == 0 ? 'no error' : $stderr;
+}
+
+# oracle() and unbalanced() of oracle.sql, in the schema public.
+sub load_oracle
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', slurp_file(dirname(__FILE__) . '/oracle.sql'));
+	return;
 }
 
 # Insert a payload (an SQL expression) between two good ones, in one statement; give how many rows and rejections that
