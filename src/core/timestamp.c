@@ -4,6 +4,8 @@
  */
 #include "core/value.h"
 
+#include <string.h>
+
 #define DAY_MICROS INT64_C(86400000000)
 
 /* Days since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
@@ -159,4 +161,37 @@ ep_timestamp_from_text(const char *text, size_t length, int64_t *micros, int16_t
 	}
 	*micros = days * DAY_MICROS + of_day - zone;
 	return true;
+}
+
+/* yyyy-mm-ddThh:mm:ss[.f](Z|+hh:mm): the only form in which nothing is left to guess. */
+static bool
+is_rfc3339(const char *text, size_t length)
+{
+	const char *zone = text + length - 1;
+	const char *fraction = text + 19;
+
+	if (length < 20 || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
+		return false;
+	if (*zone != 'Z' && *zone != 'z')
+	{
+		zone -= 5;
+		if (zone < fraction || (*zone != '+' && *zone != '-') || zone[3] != ':')
+			return false;
+	}
+	return zone - fraction <= 10 && memcmp(text + 11, "24", 2) != 0 && text[17] != '6';
+}
+
+void
+ep_value_infer_timestamp(EpValue *value)
+{
+	int64_t micros;
+	int16_t nanos;
+
+	if (value->kind != EP_TEXT || !is_rfc3339(value->text, value->length) ||
+		!ep_timestamp_from_text(value->text, value->length, &micros, &nanos))
+		return;
+	value->kind = EP_TIMESTAMP;
+	value->as.i = micros;
+	value->nanos = nanos;
+	value->untyped = true;
 }

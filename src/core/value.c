@@ -110,11 +110,27 @@ is_wide(const EpValue *value)
 	}
 }
 
+/* Timestamps are inferred from texts: beside a text that is none, they are texts. */
+static bool
+is_text_or_inferred(EpType type)
+{
+	return type == EP_TYPE_TEXT || type == EP_TYPE_TIMESTAMPTZ;
+}
+
+static EpType
+join_guess(const EpTypeGuess *guess, EpType type, bool typed)
+{
+	if (guess->type != type && is_text_or_inferred(guess->type) && is_text_or_inferred(type))
+		return EP_TYPE_TEXT;
+	return ep_type_join(guess->type, type, !typed);
+}
+
 bool
 ep_type_guess(EpTypeGuess *guess, const EpValue *value)
 {
 	EpType type = ep_type_of(value);
-	EpType joined = ep_type_join(guess->type, type, value->untyped);
+	bool typed = guess->typed || !value->untyped;
+	EpType joined = join_guess(guess, type, typed);
 	bool wide = guess->wide || is_wide(value);
 	EpType element = joined >= EP_TYPE_ARRAY ? joined - EP_TYPE_ARRAY : joined;
 
@@ -124,6 +140,7 @@ ep_type_guess(EpTypeGuess *guess, const EpValue *value)
 		joined += EP_TYPE_NUMERIC - EP_TYPE_FLOAT8;
 	guess->type = joined;
 	guess->wide = wide;
+	guess->typed = typed;
 	return true;
 }
 

@@ -91,7 +91,8 @@ extern EpType ep_type_join(EpType a, EpType b, bool untyped);
 typedef struct EpTypeGuess
 {
 	EpType type;
-	bool wide; /* an integer of 2^53 or more was seen: with floats that makes numeric */
+	bool wide;  /* an integer of 2^53 or more was seen: with floats that makes numeric */
+	bool typed; /* a value was seen that is not a cell of text */
 } EpTypeGuess;
 
 extern bool ep_type_guess(EpTypeGuess *guess, const EpValue *value);
@@ -126,5 +127,11 @@ extern EpCode ep_value_read_number(const char *text, const char *end, EpValue *v
  * means UTC), or a bare date.  false when it is none or the year is outside 1..9999.
  */
 extern bool ep_timestamp_from_text(const char *text, size_t length, int64_t *micros, int16_t *nanos);
+
+/*
+ * A text that is a full RFC 3339 date-time, with zone and no more than nine decimals, becomes EP_TIMESTAMP.  It stays untyped
+ * with its text, so that a column of text takes it as it was.  No other text changes.
+ */
+extern void ep_value_infer_timestamp(EpValue *value);
 
 #endif /* EP_CORE_VALUE_H */

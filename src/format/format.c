@@ -51,3 +51,17 @@ ep_decoder_option(const EpDecoder *decoder, const char *name, const char *fallba
 				return o[1];
 	return fallback;
 }
+
+EpCode
+ep_decoder_flag(EpDecoder *decoder, const char *name, bool *flag)
+{
+	const char *value = ep_decoder_option(decoder, name, "false");
+
+	*flag = strcmp(value, "true") == 0;
+	if (*flag || strcmp(value, "false") == 0)
+		return EP_OK;
+	(void) ep_fail(&decoder->error, EP_E_UNSUPPORTED, 0, "setting is neither true nor false");
+	decoder->error.path = name;
+	decoder->error.expected = "true or false";
+	return EP_E_UNSUPPORTED;
+}

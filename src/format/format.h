@@ -69,4 +69,7 @@ extern const EpFormat *ep_format_of_option(const char *option);
 /* The value of an option in decoder->options, or fallback. */
 extern const char *ep_decoder_option(const EpDecoder *decoder, const char *name, const char *fallback);
 
+/* An option that is true or false, and false when it is not set; EP_E_UNSUPPORTED when it is anything else. */
+extern EpCode ep_decoder_flag(EpDecoder *decoder, const char *name, bool *flag) EP_CHECK_RESULT;
+
 #endif /* EP_FORMAT_FORMAT_H */

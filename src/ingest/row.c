@@ -29,9 +29,9 @@ typedef struct RowBuilder
 
 /* Does the value come through whole?  Nanoseconds below a microsecond do not. */
 static bool
-is_exact(const EpValue *value)
+is_exact(EpType type, const EpValue *value)
 {
-	return (value->kind != EP_TIMESTAMP && value->kind != EP_INTERVAL) || value->nanos == 0;
+	return (type != EP_TYPE_TIMESTAMPTZ && type != EP_TYPE_INTERVAL) || value->nanos == 0;
 }
 
 /* Has an earlier field of the event filled a column of this attribute, its own or a variant? */
@@ -112,7 +112,7 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 		row->values[attnum - 1] = ep_datum(type, &field->value);
 		row->nulls[attnum - 1] = false;
 		builder->width += width;
-		if (is_exact(&field->value))
+		if (is_exact(type, &field->value))
 			return;
 		reason = "type";
 	}

@@ -108,15 +108,18 @@ check_settings(Datum settings)
 	static EpStatement statement = {
 		"SELECT k FROM pg_catalog.jsonb_object_keys(pg_catalog.jsonb_strip_nulls($1)) k"
 		" WHERE k OPERATOR(pg_catalog.<>) ALL ('{framing,subject,required,delimiter,fourccs,lock_budget_ms,max_columns,"
-		"max_new_columns,max_new_partitions,max_tables_per_hour,future_window,late_window}'::pg_catalog.text[])",
+		"max_new_columns,max_new_partitions,max_tables_per_hour,future_window,late_window,infer_timestamps}'::pg_catalog.text[])",
 		1,
 		{JSONBOID}};
 
 	if (ep_catalog_read(&statement, &settings) > 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("there is no setting \"%s\"", ep_catalog_text(0, 1)),
-						errhint("The settings are: lock_budget_ms, max_columns, max_new_columns, "
-								"max_new_partitions, max_tables_per_hour, future_window, late_window.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("there is no setting \"%s\"", ep_catalog_text(0, 1)),
+			 errhint(
+				 "The settings are: lock_budget_ms, max_columns, max_new_columns, "
+				 "max_new_partitions, max_tables_per_hour, future_window, late_window, infer_timestamps.")));
 }
 
 Datum

@@ -34,6 +34,7 @@ typedef struct Csv
 	const char *end;
 	EpPath **columns; /* NULL until the header is read */
 	uint32_t column_count;
+	bool infer_timestamps;
 	bool stopped;
 	uint8_t class[256];
 } Csv;
@@ -250,7 +251,11 @@ add_field(Csv *csv, EpEvent *event, Cell *cell)
 		return fail(csv, EP_E_MEMORY, cell->text, "CSV record does not fit into its memory");
 	field->path = csv->columns[event->field_count - 1];
 	if (cell->length > 0 || cell->quoted)
+	{
 		field->value = ep_value_from_literal(cell->text, cell->length);
+		if (csv->infer_timestamps)
+			ep_value_infer_timestamp(&field->value);
+	}
 	else
 		field->value = (EpValue){.kind = EP_NULL, .untyped = true, .text = cell->text};
 	return EP_OK;
@@ -322,7 +327,7 @@ csv_begin(EpDecoder *decoder)
 	csv->class[(uint8_t) *delimiter] = DELIMITER;
 	csv->decoder = decoder;
 	decoder->state = csv;
-	return EP_OK;
+	return ep_decoder_flag(decoder, "infer_timestamps", &csv->infer_timestamps);
 }
 
 static EpCode

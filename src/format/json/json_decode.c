@@ -32,6 +32,7 @@ typedef struct Json
 	EpDecoder *decoder;
 	EpEvent *event;
 	const char *at;
+	bool infer_timestamps;
 	bool in_array;      /* inside a top-level array */
 	bool after_element; /* and behind one of its elements */
 	bool stopped;
@@ -134,7 +135,11 @@ read_string(Json *j, const char *p, EpValue *value)
 		return NULL;
 	*value = (EpValue){.kind = EP_TEXT};
 	value->text = string_bytes(j, p + 1, after, escaped, &value->length);
-	return value->text == NULL ? no_memory(j, p) : after;
+	if (value->text == NULL)
+		return no_memory(j, p);
+	if (j->infer_timestamps)
+		ep_value_infer_timestamp(value);
+	return after;
 }
 
 static const char *
@@ -364,7 +369,7 @@ json_begin(EpDecoder *decoder)
 		return ep_fail(&decoder->error, EP_E_MEMORY, 0, "out of memory");
 	j->decoder = decoder;
 	decoder->state = j;
-	return EP_OK;
+	return ep_decoder_flag(decoder, "infer_timestamps", &j->infer_timestamps);
 }
 
 static EpCode
@@ -372,8 +377,7 @@ json_open(EpDecoder *decoder, const char *bytes, size_t length)
 {
 	Json *j = decoder->state;
 
-	memset(j, 0, sizeof *j);
-	j->decoder = decoder;
+	*j = (Json){.decoder = decoder, .infer_timestamps = j->infer_timestamps};
 	j->scan = (EpJsonScan){bytes, bytes + length, decoder->arena, &decoder->error};
 	j->at = bytes;
 	if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0)
