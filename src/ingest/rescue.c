@@ -222,6 +222,17 @@ ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const 
 	appendStringInfo(&rescue->json, ",\"why\":\"%s\"}", reason);
 }
 
+bool
+ep_rescue_passes(const char *reason)
+{
+	static const char *const passing[] = {"lock", "busy", "rate", "limit"};
+
+	for (int i = 0; i < lengthof(passing); i++)
+		if (strcmp(reason, passing[i]) == 0)
+			return true;
+	return false;
+}
+
 Datum
 ep_rescue_datum(EpRescue *rescue)
 {

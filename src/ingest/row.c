@@ -8,6 +8,7 @@
 #include "ingest/datum.h"
 #include "ingest/survey.h"
 #include "ingest/unexpected.h"
+#include "ingest/wanted.h"
 
 /*
  * A heap tuple must fit a page whatever TOAST does (MaxHeapTupleSize is 8160); fixed columns and
@@ -32,6 +33,14 @@ static bool
 is_exact(EpType type, const EpValue *value)
 {
 	return (type != EP_TYPE_TIMESTAMPTZ && type != EP_TYPE_INTERVAL) || value->nanos == 0;
+}
+
+/* Keep it beside the columns. */
+static void
+rescue(RowBuilder *builder, const EpField *field, const char *reason)
+{
+	ep_rescue_add(&builder->ingest->rescue, field->path, &field->value, reason);
+	ep_wanted_note(builder->ingest, builder->row->work, field, reason, builder->row->time);
 }
 
 /* Has an earlier field of the event filled a column of this attribute, its own or a variant? */
@@ -76,8 +85,7 @@ leave_out(RowBuilder *builder, EpPolicy policy, const EpField *field, const char
 	else if (policy == EP_POLICY_REJECT)
 		builder->stage = "contract";
 	else
-		ep_rescue_add(&builder->ingest->rescue, field->path, &field->value,
-					  policy == EP_POLICY_RESCUE ? "contract" : reason);
+		rescue(builder, field, policy == EP_POLICY_RESCUE ? "contract" : reason);
 }
 
 static void
@@ -116,7 +124,7 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 			return;
 		reason = "type";
 	}
-	ep_rescue_add(&builder->ingest->rescue, field->path, &field->value, reason);
+	rescue(builder, field, reason);
 }
 
 /* A value of an attribute that has no column. */

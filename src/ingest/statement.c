@@ -11,6 +11,7 @@
 #include "core/name.h"
 #include "ingest/evolve.h"
 #include "ingest/unexpected.h"
+#include "ingest/wanted.h"
 #include "ingest/worker.h"
 #include "schema/attempt.h"
 #include "mb/pg_wchar.h"
@@ -363,6 +364,7 @@ account(EpIngest *ingest)
 		TimestampTz *granule, *granules;
 		int count = 0;
 
+		ep_wanted_append(ingest, work);
 		if (work->granules == NULL)
 			continue;
 		granules = palloc(hash_get_num_entries(work->granules) * sizeof(TimestampTz));

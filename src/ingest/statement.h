@@ -49,6 +49,7 @@ typedef struct EpTargetWork
 	TimestampTz *missing; /* times without a partition, one per hour */
 	int missing_count;
 	int missing_capacity;
+	HTAB *wanted;   /* attributes without a column, see wanted.h */
 	HTAB *granules; /* touched quarter hours, when tracked */
 	TimestampTz last_granule;
 	struct EpWriter *writer;

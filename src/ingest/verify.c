@@ -178,6 +178,8 @@ rescue_holds(Verify *verify, const StoredEvent *event, const EpField *field, con
 	{
 		Jsonb *kept = member(DatumGetJsonbP(stored), copy == 1 ? path : psprintf("%s#%d", path, copy));
 
+		if (kept == NULL && copy == 1)
+			continue; /* it was promoted */
 		if (kept == NULL)
 			return false;
 		if (compareJsonbContainers(&member(kept, "v")->root, &wanted->root) == 0)

@@ -1,6 +1,6 @@
 -- lifecycle/maintenance.sql: what has to be done again and again, in small steps that commit.
 --
--- run_maintenance() takes the steps in order: partitions ahead (and rows out of default partitions), refresh of flight tables and
+-- run_maintenance() takes the steps in order: partitions ahead (and rows out of default partitions), promotion of rescued attributes, refresh of flight tables and
 -- rollups, retention, housekeeping. Each step is one transaction of its own: one that fails is noted in maintenance_log and stops no other; two
 -- runs at a time do not get into each other's way, the second passes over what the first is at. What touches a user's
 -- tables runs as their owner, confined as in rollup/rollup.c.
@@ -233,6 +233,7 @@ BEGIN
     PERFORM @extschema@._maintenance_step('forget', 'dropped tables',
         'SELECT @extschema@._flight_table_sweep() OPERATOR(pg_catalog.+) @extschema@._rollup_sweep()');
     COMMIT;
+    CALL @extschema@._maintenance_promote();
     FOR t IN SELECT * FROM @extschema@._maintenance_flight_tables() LOOP
         PERFORM @extschema@._maintenance_step('refresh flights', t.name,
             pg_catalog.format('SELECT @extschema@.refresh_flight_table(%L)', t.name));
@@ -274,7 +275,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE run_maintenance() IS
-    'partitions ahead, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
+    'partitions ahead, columns for rescued attributes, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
 
 REVOKE ALL ON FUNCTION _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables(),
     _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid),

@@ -76,7 +76,7 @@ CREATE TABLE _schema_change (
     column_name name,
     column_type regtype,
     reason      text,
-    mode        text,                   -- inline | worker | deferred
+    mode        text,                   -- inline | worker | promoted | deferred
     lock_wait   interval,
     raw_id      bigint,
     role_name   name NOT NULL DEFAULT session_user
@@ -138,6 +138,20 @@ CREATE TABLE _invalidation (
 COMMENT ON SEQUENCE _invalidation_id_seq IS 'numbers for _invalidation.invalidation_id';
 COMMENT ON TABLE _invalidation IS 'which quarter hours of which event table have changed since the rollups read them';
 
+-- Appended to by every statement that rescues, never updated: run_maintenance() folds rows together, promotes and deletes.
+CREATE TABLE _wanted (
+    target_id   int NOT NULL,
+    path        text NOT NULL,
+    reason      text NOT NULL,
+    column_type regtype,                -- that holds all these values; null: none does
+    wide        boolean NOT NULL,       -- there are integers among them that float8 does not hold
+    value_count bigint NOT NULL,
+    first_event timestamptz NOT NULL,
+    last_event  timestamptz NOT NULL
+);
+CREATE INDEX _wanted_target_idx ON _wanted (target_id);
+COMMENT ON TABLE _wanted IS 'which attributes are kept in _ep_rescued, why, how many and of which time: what a promotion goes by';
+
 -- One statement each: the function changes one row of pg_extension, and a statement may do that once.
 SELECT pg_catalog.pg_extension_config_dump('_stream', '');
 SELECT pg_catalog.pg_extension_config_dump('_stream_id_seq', '');
@@ -151,6 +165,7 @@ SELECT pg_catalog.pg_extension_config_dump('_rejection_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('_invalidation', '');
 SELECT pg_catalog.pg_extension_config_dump('_invalidation_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_wanted', '');
 
 CREATE FUNCTION _catalog_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ep_catalog_changed';

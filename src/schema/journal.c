@@ -88,6 +88,29 @@ ep_journal_count(EpStream *stream, const EpCounters *counters)
 }
 
 void
+ep_journal_wanted(int target_id, const EpWantedAttribute *attribute)
+{
+	static EpStatement statement = {
+		"INSERT INTO event_pipeline._wanted"
+		" (target_id, path, reason, column_type, wide, value_count, first_event, last_event)"
+		" VALUES ($1, $2, $3, $4::regtype, $5, $6, $7, $8)",
+		8,
+		{INT4OID, TEXTOID, TEXTOID, OIDOID, BOOLOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+	Datum values[8] = {Int32GetDatum(target_id),
+					   CStringGetTextDatum(attribute->path),
+					   CStringGetTextDatum(attribute->reason),
+					   ObjectIdGetDatum(ep_type_oid(attribute->type)),
+					   BoolGetDatum(attribute->wide),
+					   Int64GetDatum(attribute->count),
+					   TimestampTzGetDatum(attribute->first),
+					   TimestampTzGetDatum(attribute->last)};
+	char nulls[9] = "        ";
+
+	nulls[3] = attribute->type == EP_TYPE_NONE ? 'n' : ' ';
+	ep_catalog_run(&statement, values, nulls);
+}
+
+void
 ep_journal_invalidate(int target_id, const TimestampTz *granules, int count)
 {
 	static EpStatement statement = {"INSERT INTO event_pipeline._invalidation (target_id, granule)"

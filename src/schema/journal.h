@@ -39,8 +39,21 @@ typedef struct EpCounters
 	TimestampTz last_event; /* DT_NOBEGIN when there was none */
 } EpCounters;
 
+/* What a statement kept in _ep_rescued of one path for one reason. */
+typedef struct EpWantedAttribute
+{
+	const char *path;
+	const char *reason;
+	EpType type; /* of a column that would hold all the values; EP_TYPE_NONE: there is none */
+	bool wide;   /* see EpTypeGuess */
+	int64 count;
+	TimestampTz first, last; /* event times */
+} EpWantedAttribute;
+
 extern void ep_journal_reject(EpStream *stream, const EpRejection *rejection);
 extern void ep_journal_count(EpStream *stream, const EpCounters *counters);
+
+extern void ep_journal_wanted(int target_id, const EpWantedAttribute *attribute);
 
 /* granules: starts of quarter hours */
 extern void ep_journal_invalidate(int target_id, const TimestampTz *granules, int count);

@@ -203,6 +203,8 @@ ep_stream_forget(PG_FUNCTION_ARGS)
 	static EpStatement statement = {
 		"WITH s AS (DELETE FROM event_pipeline._stream WHERE event_table = $1 RETURNING stream_id),"
 		" r AS (DELETE FROM event_pipeline._rejection USING s WHERE _rejection.stream_id = s.stream_id),"
+		" w AS (DELETE FROM event_pipeline._wanted USING s, event_pipeline._target t"
+		" WHERE t.stream_id = s.stream_id AND _wanted.target_id = t.target_id),"
 		" c AS (DELETE FROM event_pipeline._counter USING s WHERE _counter.stream_id = s.stream_id)"
 		" DELETE FROM event_pipeline._schema_change USING s WHERE _schema_change.stream_id = s.stream_id",
 		1,

@@ -24,7 +24,7 @@ JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW schema_log IS 'every change of a table that a stream made by itself, and every one it put off';
 COMMENT ON COLUMN schema_log.reason IS 'why a column was not made: lock, busy, limit, type, contract, name, size, rate';
-COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; deferred: values are rescued meanwhile';
+COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; worker: beside it; promoted: by maintenance, with the values rescued before; deferred: values are rescued meanwhile';
 COMMENT ON COLUMN schema_log.lock_wait IS 'how long it tried for the lock';
 
 CREATE VIEW rejected AS
@@ -40,6 +40,19 @@ COMMENT ON COLUMN rejected.seq IS 'its place in the raw row, from 1; 0 stands fo
 COMMENT ON COLUMN rejected.stage IS 'decode, time, table, type, contract or constraint';
 COMMENT ON COLUMN rejected.payload IS 'the bytes of the event, at most the first megabyte; the raw row has them all';
 COMMENT ON COLUMN rejected.bytes IS 'how long the event is, in bytes';
+
+CREATE VIEW wanted_columns AS
+SELECT s.event_table::text AS stream, t.relation AS target, w.path, w.reason,
+       array_agg(DISTINCT w.column_type) FILTER (WHERE w.column_type IS NOT NULL) AS column_types,
+       sum(w.value_count)::bigint AS value_count, min(w.first_event) AS first_event, max(w.last_event) AS last_event
+FROM _wanted w
+JOIN _target t USING (target_id)
+JOIN _stream s USING (stream_id)
+JOIN pg_catalog.pg_class c ON c.oid = t.relation
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
+GROUP BY s.event_table, t.relation, w.path, w.reason;
+COMMENT ON VIEW wanted_columns IS 'attributes that are kept in _ep_rescued; those with reason lock, busy, rate or limit become columns with run_maintenance()';
+COMMENT ON COLUMN wanted_columns.column_types IS 'the types that the values had, statement by statement';
 
 CREATE VIEW stream_stats AS
 SELECT s.event_table::text AS stream, s.format,
@@ -60,4 +73,4 @@ COMMENT ON COLUMN stream_stats.rescued IS 'attributes kept in _ep_rescued instea
 COMMENT ON COLUMN stream_stats.discarded IS 'events that the contract dropped';
 COMMENT ON COLUMN stream_stats.discarded_values IS 'attributes that the contract dropped of events that have a row';
 
-GRANT SELECT ON stream_columns, schema_log, rejected, stream_stats TO PUBLIC;
+GRANT SELECT ON stream_columns, schema_log, rejected, wanted_columns, stream_stats TO PUBLIC;

@@ -1,0 +1,59 @@
+-- Attributes that were rescued for a reason that passes become columns, and their values move there.
+SET TimeZone = 'UTC';
+SET datestyle = 'ISO';
+-- More attributes than the caps let in: the most wanted wait for room.
+SELECT event_pipeline.create_stream('pm', 'json', event_time => 'ts', settings => '{"max_columns": 7}');
+INSERT INTO pm_raw (payload) VALUES
+    ('{"id":1,"ts":"2024-06-01T00:00:00Z","b":true,"n":7,"f":1.50,"t":"x","j":[1,{"k":2}],"o":{"p":"q"}}'),
+    ('{"id":2,"ts":"2024-06-03T00:00:00Z","n":8,"f":2,"t":"y","N":80}'),
+    ('{"id":3,"ts":"2024-06-03T00:00:00Z","n":"misfit","N":9,"big":12345678901234567890,"n":10}'),
+    ('{"id":4,"ts":"2024-06-03T00:00:00Z","T":5,"f":0.25,"f":0.5}');
+SELECT path, reason, column_types, value_count, first_event, last_event FROM event_pipeline.wanted_columns WHERE stream = 'pm' ORDER BY value_count DESC, path;
+SELECT id, _ep_rescued FROM pm ORDER BY id;
+CALL event_pipeline.run_maintenance();
+SELECT path, reason, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pm' ORDER BY value_count DESC, path;
+SELECT path, column_name, column_type FROM event_pipeline.stream_columns WHERE stream = 'pm' ORDER BY path;
+-- room for one more than there is: the most wanted one
+SELECT event_pipeline.alter_stream('pm', settings => '{"max_columns": 8}');
+CALL event_pipeline.run_maintenance();
+SELECT path, reason, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pm' ORDER BY value_count DESC, path;
+SELECT path, column_name, column_type FROM event_pipeline.stream_columns WHERE stream = 'pm' ORDER BY path;
+SELECT event_pipeline.alter_stream('pm', settings => '{"max_columns": 50}');
+CALL event_pipeline.run_maintenance();
+SELECT path, reason, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pm' ORDER BY value_count DESC, path;
+SELECT operation, path, column_name, column_type, reason, mode FROM event_pipeline.schema_log WHERE stream = 'pm' AND mode = 'promoted' ORDER BY path;
+SELECT id, b, n, f, t, j, o_p, big, _ep_rescued FROM pm ORDER BY id;
+SELECT * FROM event_pipeline.verify('pm', NULL);
+SELECT sum(missing) FROM event_pipeline.reconcile('pm');
+SELECT step, object, failures, last_error FROM event_pipeline.maintenance_log WHERE step IN ('promote', 'backfill') AND object LIKE '%pm' ORDER BY step;
+SELECT event_pipeline.drop_stream('pm');
+
+-- Typed formats: what _ep_rescued keeps as text comes back as what it was.
+\getenv top PG_ABS_SRCDIR
+\set protobuf :top '/test/data/protobuf/'
+\set file :protobuf 'events.pb'
+SELECT event_pipeline.register_protobuf('promote', pg_read_binary_file(:'file')) AS version;
+SELECT event_pipeline.create_stream('pp', 'protobuf', message_type => 'gopro.events.v1.Event', event_time => 'occurred_at', subject => 'promote',
+                                    settings => '{"max_columns": 6}');
+\set file :protobuf 'events.binpb'
+INSERT INTO pp_raw (payload) VALUES (pg_read_binary_file(:'file'));
+CREATE TABLE pp_before AS SELECT count(*) AS values FROM pp, jsonb_each(_ep_rescued);
+SELECT event_pipeline.alter_stream('pp', settings => '{"max_columns": 400}');
+CALL event_pipeline.run_maintenance();
+SELECT key, value FROM pp, jsonb_each(_ep_rescued) ORDER BY key, value::text LIMIT 3;
+SELECT values > 100 AS there_were_many FROM pp_before;
+SELECT array_agg(DISTINCT column_type ORDER BY column_type) FROM event_pipeline.stream_columns WHERE stream = 'pp';
+SELECT * FROM event_pipeline.verify('pp', NULL);
+SELECT path, reason FROM event_pipeline.wanted_columns WHERE stream = 'pp' AND reason = 'limit';
+SELECT event_pipeline.drop_stream('pp');
+DROP TABLE pp_before;
+DELETE FROM event_pipeline._protobuf_schema WHERE subject = 'promote';
+-- Cells of text.
+SELECT event_pipeline.create_stream('pc', 'csv', settings => '{"max_columns": 5}');
+INSERT INTO pc_raw (payload) VALUES (E'n,x,t\n1,1.50,a\n2,007,"b,c"\n'), (E'n,x\n3,2\n,8\n'), (E'n\ntext\n');
+SELECT event_pipeline.alter_stream('pc', settings => '{"max_columns": 50}');
+CALL event_pipeline.run_maintenance();
+SELECT n, x, t, _ep_rescued FROM pc ORDER BY _ep_raw_id, _ep_seq;
+SELECT * FROM event_pipeline.verify('pc', NULL);
+SELECT event_pipeline.drop_stream('pc');
+SELECT count(*) FROM event_pipeline._wanted;

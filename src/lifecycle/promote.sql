@@ -1,0 +1,183 @@
+-- lifecycle/promote.sql: rescued attributes become columns, with the values that were rescued before.
+--
+-- Ingest notes in _wanted what it kept in _ep_rescued. An attribute whose reason can pass (lock, busy, rate, limit) gets its
+-- column, the most wanted first, under the rules of ingest; then its values move from _ep_rescued into the column, a few
+-- hundred pages of a partition in a transaction. A value that the column would not have taken stays rescued; a row is
+-- written only when something moves. Interrupted anywhere, the next run begins again and finds less to do.
+--
+-- No row is missed: who adds a column holds ACCESS EXCLUSIVE, so every statement that rescued for want of it has ended by
+-- then, with its rows in _wanted, and every later one fills the column. So what a transaction after that reads in
+-- _wanted is all there will be, and it is deleted when all of it was looked at.
+
+CREATE FUNCTION _rescued_value(rescued jsonb, paths text[], format text, column_value anyelement) RETURNS anyelement
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_value';
+COMMENT ON FUNCTION _rescued_value(jsonb, text[], text, anyelement) IS
+    'the value of the first of these paths that was rescued for a reason that passes and is exactly of the type of the column; the last argument says the type';
+
+CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, column_value anyelement) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_path';
+COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, anyelement) IS 'the path whose value _rescued_value() gives';
+
+CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[]) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promote_columns';
+COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[]) IS
+    'add the columns that attributes of a stream of the caller lack, the first ones first, within the caps of the stream';
+
+CREATE FUNCTION _promoted(event_table regclass, target_id int, paths text[], OUT path text, OUT column_name name) RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promoted';
+COMMENT ON FUNCTION _promoted(regclass, int, text[]) IS 'those of the paths that have a column by now';
+
+CREATE VIEW _promotable AS
+SELECT w.* FROM _wanted w WHERE w.reason IN ('lock', 'busy', 'rate', 'limit');
+COMMENT ON VIEW _promotable IS 'what was rescued for a reason that can pass';
+
+CREATE FUNCTION _promote_targets() RETURNS TABLE (target_id int, name text)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT t.target_id, t.relation::text
+    FROM @extschema@._promotable w JOIN @extschema@._target t USING (target_id)
+    JOIN pg_class c ON c.oid = t.relation JOIN @extschema@._stream s USING (stream_id) JOIN pg_class e ON e.oid = s.event_table
+    GROUP BY t.target_id ORDER BY sum(w.value_count) DESC, t.target_id
+$$;
+COMMENT ON FUNCTION _promote_targets() IS 'the event tables with rescued attributes that can become columns, the most wanted first';
+
+CREATE FUNCTION _promote_add(target_id int) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH wish AS (
+        SELECT w.path, w.column_type, w.wide, sum(sum(w.value_count)) OVER (PARTITION BY w.path) AS votes, sum(w.value_count) AS own
+        FROM @extschema@._promotable w WHERE w.target_id = $1 AND w.column_type IS NOT NULL GROUP BY w.path, w.column_type, w.wide)
+    SELECT @extschema@._promote_columns(s.event_table, $1, w.paths, w.types, w.wide)
+    FROM (SELECT array_agg(path ORDER BY votes DESC, path, own DESC, column_type), array_agg(column_type::oid ORDER BY votes DESC, path, own DESC, column_type),
+                 array_agg(wide ORDER BY votes DESC, path, own DESC, column_type) FROM wish) w (paths, types, wide),
+         @extschema@._target t JOIN @extschema@._stream s USING (stream_id)
+    WHERE t.target_id = $1
+$$;
+COMMENT ON FUNCTION _promote_add(int) IS 'make columns for the rescued attributes of an event table that can have one';
+
+-- Attributes of the target that have a column and rescued values; several spellings may share one.
+CREATE FUNCTION _promote_moves(target_id int) RETURNS TABLE (column_name name, paths text[])
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.column_name, array_agg(p.path ORDER BY p.path)
+    FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id),
+         @extschema@._promoted(s.event_table, $1, ARRAY(SELECT DISTINCT w.path FROM @extschema@._promotable w WHERE w.target_id = $1)) p
+    WHERE t.target_id = $1 GROUP BY p.column_name
+$$;
+COMMENT ON FUNCTION _promote_moves(int) IS 'which rescued paths of an event table go to which column';
+
+CREATE FUNCTION _promote_ranges(target_id int) RETURNS TABLE (part regclass, first_page bigint, pages int)
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.relid, page, 200
+    FROM (SELECT min(w.first_event), max(w.last_event) FROM @extschema@._promotable w WHERE w.target_id = $1) events (earliest, latest),
+         @extschema@._target t, pg_partition_tree(t.relation) p LEFT JOIN @extschema@._partition_bounds(t.relation) b ON b.part = p.relid,
+         generate_series(0, pg_relation_size(p.relid) / current_setting('block_size')::int - 1, 200) page
+    WHERE t.target_id = $1 AND p.isleaf AND (b.part IS NULL OR b.lower_bound <= latest AND b.upper_bound > earliest)
+    ORDER BY p.relid, page
+$$;
+COMMENT ON FUNCTION _promote_ranges(int) IS 'where the rescued values of an event table are: pages of partitions, in pieces for a transaction each';
+
+-- The statement that moves values within some pages, as the owner of the table will run it.
+CREATE FUNCTION _promote_statement(target_id int, part regclass, first_page bigint, pages int) RETURNS text
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL), ''{}'') '
+        'WHERE t.ctid >= %L AND t.ctid < %L AND t._ep_rescued ?| %L AND (%s) RETURNING t.event_time) '
+        'SELECT array_agg(DISTINCT date_bin(''15 minutes'', m.event_time, ''2000-01-01 00:00+00'')) FROM moved m',
+        part, string_agg(format('%I = coalesce(t.%1$I, @extschema@._rescued_value(t._ep_rescued, %2$L, %3$L, t.%1$I))', m.column_name, m.paths, s.format), ', '),
+        string_agg(format('CASE WHEN %s IS NULL THEN %s END', 't.' || quote_ident(m.column_name), taken.path), ', '),
+        format('(%s,0)', first_page), format('(%s,0)', first_page + pages),
+        (SELECT array_agg(path) FROM @extschema@._promote_moves($1) a, unnest(a.paths) path),
+        string_agg(format('t.%I IS NULL AND %s IS NOT NULL', m.column_name, taken.path), ' OR '))
+    FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id), @extschema@._promote_moves($1) m,
+         LATERAL (SELECT format('@extschema@._rescued_path(t._ep_rescued, %L, %L, t.%I)', m.paths, s.format, m.column_name)) taken (path)
+    WHERE t.target_id = $1
+$$;
+COMMENT ON FUNCTION _promote_statement(int, regclass, bigint, int) IS
+    'the statement that moves rescued values of some pages into their columns and gives the quarter hours it touched';
+
+CREATE FUNCTION _promote_move(target_id int, part regclass, first_page bigint, pages int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
+AS $$
+DECLARE
+    statement text := @extschema@._promote_statement($1, $2, $3, $4);
+    owner     oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = part);
+    touched   timestamptz[];
+BEGIN
+    IF statement IS NOT NULL THEN
+        touched := @extschema@._rollup_run_as(owner, '', 'UTC', statement, NULL, NULL)::timestamptz[];
+        INSERT INTO @extschema@._invalidation (target_id, granule)
+        SELECT t.target_id, granule FROM @extschema@._target t, unnest(touched) granule WHERE t.target_id = $1 AND t.tracked;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _promote_move(int, regclass, bigint, int) IS 'move the rescued values of some pages into their columns, and have rollups look at them again';
+
+CREATE FUNCTION _promote_forget(target_id int, paths text[]) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM @extschema@._wanted w
+    WHERE w.target_id = $1 AND w.path = ANY ($2) AND w.reason IN (SELECT p.reason FROM @extschema@._promotable p)
+$$;
+COMMENT ON FUNCTION _promote_forget(int, text[]) IS 'forget what was wanted and has moved';
+
+-- Nobody promotes what nobody can name: the most wanted 10,000 of each table stay.
+CREATE FUNCTION _maintenance_fold_wanted() RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH gone AS (
+        DELETE FROM @extschema@._wanted w USING (
+            SELECT a.target_id FROM @extschema@._wanted a GROUP BY a.target_id
+            HAVING count(*) > count(DISTINCT (a.path, a.reason, a.column_type::oid, a.wide)) OR count(*) > 10000) many
+        WHERE w.target_id = many.target_id RETURNING w.*)
+    INSERT INTO @extschema@._wanted
+    SELECT f.target_id, f.path, f.reason, f.column_type, f.wide, f.value_count, f.first_event, f.last_event
+    FROM (SELECT g.target_id, g.path, g.reason, g.column_type, g.wide, sum(g.value_count) AS value_count, min(g.first_event) AS first_event,
+                 max(g.last_event) AS last_event, row_number() OVER (PARTITION BY g.target_id ORDER BY sum(g.value_count) DESC) AS place
+          FROM gone g GROUP BY g.target_id, g.path, g.reason, g.column_type, g.wide) f
+    JOIN @extschema@._target t USING (target_id) WHERE f.place <= 10000;
+$$;
+COMMENT ON FUNCTION _maintenance_fold_wanted() IS 'sum what statements rescued by event table, path, reason and type';
+
+CREATE PROCEDURE _maintenance_promote()
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    t record;
+    r record;
+    paths text[];
+    whole boolean;
+BEGIN
+    PERFORM @extschema@._maintenance_step('fold', 'wanted columns', 'SELECT @extschema@._maintenance_fold_wanted()');
+    COMMIT;
+    FOR t IN SELECT * FROM @extschema@._promote_targets() LOOP
+        PERFORM @extschema@._maintenance_step('promote', t.name, pg_catalog.format('SELECT @extschema@._promote_add(%s)', t.target_id),
+                                              '100 milliseconds');
+        COMMIT;
+        -- Those that have a column before the search for their values begins.
+        paths := ARRAY(SELECT path FROM @extschema@._promote_moves(t.target_id) m, pg_catalog.unnest(m.paths) path);
+        CONTINUE WHEN paths OPERATOR(pg_catalog.=) '{}';
+        COMMIT;
+        whole := true;
+        FOR r IN SELECT * FROM @extschema@._promote_ranges(t.target_id) LOOP
+            whole := @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
+                'SELECT @extschema@._promote_move(%s, %s, %s, %s)', t.target_id, r.part::pg_catalog.oid, r.first_page, r.pages),
+                '1 second');
+            COMMIT;
+            EXIT WHEN NOT whole;
+        END LOOP;
+        CONTINUE WHEN NOT whole;
+        PERFORM @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
+            'SELECT @extschema@._promote_forget(%s, %L)', t.target_id, paths));
+        COMMIT;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE _maintenance_promote() IS 'make columns of rescued attributes and fill them, in small transactions';
+
+REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[]), _promoted(regclass, int, text[]), _promote_targets(),
+    _promote_add(int), _promote_moves(int), _promote_ranges(int), _promote_statement(int, regclass, bigint, int),
+    _promote_move(int, regclass, bigint, int), _promote_forget(int, text[]), _maintenance_fold_wanted() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE _maintenance_promote() FROM PUBLIC;
