@@ -10,6 +10,9 @@ source "$top/scripts/lib/server.sh"
 
 bench=$top/test/bench
 
+# What seconds() reads: the wall's clock, or the processor time of the process that works.  A command may set it to cpu.
+clock=wall
+
 # --- the cluster ---
 
 # bench_start NAME [PACKAGE...]: build, install, and start a private cluster with the extension in it.  Sets $folder,
@@ -34,7 +37,7 @@ start_cluster()
 {
 	cluster_create "$folder" "fsync=off" "timezone='UTC'" "shared_buffers=1GB" "max_wal_size=16GB" \
 		"checkpoint_timeout=30min" "autovacuum=off" "jit=off" && cluster_start "$folder" &&
-		sql -c 'CREATE EXTENSION event_pipeline CASCADE'
+		sql -c 'CREATE EXTENSION event_pipeline CASCADE' && sql_file "clock_$clock"
 }
 
 sql()
@@ -66,12 +69,10 @@ sample() { echo "$1 $2" >>"$results/samples"; }
 # seconds STATEMENT...: how long these take, one after the other, in one session.
 seconds()
 {
-	local from arguments=() statement
-	for statement in "$@"; do arguments+=(-c "$statement"); done
+	local arguments=() statement
+	for statement in "SELECT bench_clock()" "$@" "SELECT bench_clock()"; do arguments+=(-c "$statement"); done
 	sql -c CHECKPOINT
-	from=$EPOCHREALTIME
-	sql "${arguments[@]}" >/dev/null
-	awk -v from="$from" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.3f\n", to - from }'
+	sql "${arguments[@]}" | awk 'NR == 1 { from = $1 } END { printf "%.3f\n", $1 - from }'
 }
 
 # percentile P: of the numbers on standard input, one a line.
@@ -140,4 +141,5 @@ machine()
 	printf '%s, %s cores, %s of memory, load %s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" \
 		"$(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo)" "$(cut -d ' ' -f 1 /proc/loadavg)"
 	printf '%s, a private cluster: fsync off, shared_buffers 1GB, autovacuum off\n' "$("$pg_config" --version)"
+	[ "$clock" = wall ] || echo "seconds and events/s are of processor time"
 }

@@ -34,7 +34,7 @@ install_rival() { [ -d "$rivals/$1/node_modules/$2" ] || npm install --prefix "$
 rival()
 {
 	local out
-	out=$(NODE_PATH=$rivals/$1/node_modules node "$bench/rivals/$1.js" "$folder/late.json" "${@:2}") || out=failed
+	out=$(CLOCK=$clock NODE_PATH=$rivals/$1/node_modules node "$bench/rivals/$1.js" "$folder/late.json" "${@:2}") || out=failed
 	time=$(head -n 1 <<<"$out") became=$(tail -n 1 <<<"$out")
 }
 
