@@ -35,6 +35,7 @@ typedef struct EpEvent
 	EpField *fields;
 	uint32_t field_count;
 	uint32_t field_capacity;
+	const EpField *as_sent; /* as many, before aliases were put to them; NULL: fields are as they were sent */
 } EpEvent;
 
 /* Make the event empty; its field array is allocated from arena at first use. */
@@ -47,6 +48,7 @@ ep_event_reset(EpEvent *event)
 	event->time = 0;
 	event->fields = NULL;
 	event->field_count = event->field_capacity = 0;
+	event->as_sent = NULL;
 }
 
 /*

@@ -121,8 +121,11 @@ walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
 		if (code == EP_DONE)
 			break;
 		seq++;
-		if (is_wanted(ingest, row, seq))
-			visit(ingest, visitor, row, seq, &event, code != EP_OK);
+		if (!is_wanted(ingest, row, seq))
+			continue;
+		if (code == EP_OK && !ep_aliases_apply(ingest->stream->aliases, &event, &ingest->event_arena))
+			code = ep_fail(&decoder->error, EP_E_MEMORY, event.offset, "event does not fit into its memory");
+		visit(ingest, visitor, row, seq, &event, code != EP_OK);
 	}
 }
 

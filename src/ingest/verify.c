@@ -207,6 +207,39 @@ is_discarded(EpStream *stream, const StoredEvent *event, const EpField *field, c
 
 /* ---- one event ---- */
 
+/* Is the value in the column it goes to, or rescued, or one that the contract drops?  *column: where it goes, or NULL. */
+static bool
+is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpField *field,
+		const EpAttribute **column)
+{
+	EpTarget *target = event->target;
+	char *path = ep_path_to_text(field->path, &ingest->event_arena);
+	char *identity = ep_path_identity(field->path, &ingest->event_arena);
+
+	*column =
+		identity == NULL ? NULL : column_for(target, ep_target_attribute(target, identity), &field->value);
+	return (*column != NULL && column_holds(event, *column, &field->value)) ||
+		   rescue_holds(verify, event, field, path) ||
+		   is_discarded(ingest->stream, event, field, identity, *column);
+}
+
+/* The same for an event that was read before its aliases were as they are. */
+static bool
+was_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded, uint32 i,
+		 const EpAttribute **column)
+{
+	EpAliases *aliases = ingest->stream->aliases;
+
+	for (int way = 0; way < ep_aliases_past_count(aliases); way++)
+	{
+		const EpField *fields = ep_aliases_read_past(aliases, way, decoded, &ingest->event_arena);
+
+		if (fields != NULL && is_kept(verify, ingest, event, &fields[i], column))
+			return true;
+	}
+	return false;
+}
+
 static void
 verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
 {
@@ -216,21 +249,21 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 	for (uint32 i = 0; i < decoded->field_count; i++)
 	{
 		const EpField *field = &decoded->fields[i];
-		char *path = ep_path_to_text(field->path, &ingest->event_arena);
-		char *identity = ep_path_identity(field->path, &ingest->event_arena);
-		const EpAttribute *column =
-			identity == NULL ? NULL
-							 : column_for(target, ep_target_attribute(target, identity), &field->value);
+		const EpAttribute *column, *past;
 
 		if (field->value.kind == EP_NULL)
 			continue;
+		if (!is_kept(verify, ingest, event, field, &column))
+		{
+			if (was_kept(verify, ingest, event, decoded, i, &past))
+				column = past;
+			else
+				report(verify, event->key.raw_id, event->key.seq,
+					   ep_path_to_text(field->path, &ingest->event_arena),
+					   "the value is neither in its column nor rescued");
+		}
 		if (column != NULL)
 			met = bms_add_member(met, column->attnum);
-		if (!(column != NULL && column_holds(event, column, &field->value)) &&
-			!rescue_holds(verify, event, field, path) &&
-			!is_discarded(ingest->stream, event, field, identity, column))
-			report(verify, event->key.raw_id, event->key.seq, path,
-				   "the value is neither in its column nor rescued");
 	}
 	for (int i = 0; i < target->attribute_count; i++)
 	{
@@ -244,9 +277,8 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 	}
 }
 
-static void
-verify_time(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpRawRow *raw,
-			const EpEvent *decoded)
+static bool
+has_time(EpIngest *ingest, const StoredEvent *event, const EpRawRow *raw, const EpEvent *decoded)
 {
 	EpKeys keys;
 	TimestampTz time;
@@ -254,8 +286,26 @@ verify_time(Verify *verify, EpIngest *ingest, const StoredEvent *event, const Ep
 	bool isnull;
 
 	ep_ingest_keys(ingest, decoded, &keys);
-	if (ep_clock_read(ingest->stream, decoded, keys.time, raw->received_at, &time, &error) != EP_OK ||
-		DatumGetTimestampTz(stored_column(event, "event_time", &isnull)) != time)
+	return ep_clock_read(ingest->stream, decoded, keys.time, raw->received_at, &time, &error) == EP_OK &&
+		   DatumGetTimestampTz(stored_column(event, "event_time", &isnull)) == time;
+}
+
+static void
+verify_time(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpRawRow *raw,
+			const EpEvent *decoded)
+{
+	EpAliases *aliases = ingest->stream->aliases;
+	bool found = has_time(ingest, event, raw, decoded);
+
+	for (int way = 0; !found && way < ep_aliases_past_count(aliases); way++)
+	{
+		EpEvent past = *decoded;
+
+		past.fields =
+			unconstify(EpField *, ep_aliases_read_past(aliases, way, decoded, &ingest->event_arena));
+		found = past.fields != NULL && has_time(ingest, event, raw, &past);
+	}
+	if (!found)
 		report(verify, raw->raw_id, event->key.seq, "event_time", "the row has another time than its event");
 }
 

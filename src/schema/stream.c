@@ -324,6 +324,7 @@ build_stream(Oid raw_relation)
 	load_stream_row(stream);
 	load_options(stream);
 	load_contract(stream);
+	stream->aliases = ep_aliases_load(stream->id, &stream->paths, stream->context);
 	stream->raw_id = raw_column(stream, "raw_id", INT8OID);
 	stream->received_at = raw_column(stream, "received_at", TIMESTAMPTZOID);
 	stream->payload = raw_column(stream, "payload", stream->format->binary ? BYTEAOID : TEXTOID);

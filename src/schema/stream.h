@@ -13,6 +13,7 @@
 #include "core/compat.h"
 #include "core/path.h"
 #include "format/format.h"
+#include "schema/alias.h"
 #include "schema/contract.h"
 
 #include "access/attnum.h"
@@ -107,6 +108,7 @@ typedef struct EpStream
 	int64 late_window;   /* microseconds before arrival; earlier ones are; 0 = no limit */
 	int max_tables_per_hour;
 	EpContract *contract; /* NULL: evolve, whatever comes */
+	EpAliases *aliases;   /* NULL: there never were any */
 	/* state */
 	MemoryContext context;
 	EpPathTree paths;
