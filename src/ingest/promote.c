@@ -120,7 +120,8 @@ gather(Request *request, EpColumnChange *change, Datum *types, Datum *wides)
 		EpNewAttribute *attribute;
 
 		if (find_attribute(request, request->paths[i], &path, &identity) != NULL || identity == NULL ||
-			type == EP_TYPE_NONE)
+			type == EP_TYPE_NONE ||
+			ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) != EP_POLICY_EVOLVE)
 			continue;
 		attribute = find_new(change, identity);
 		if (attribute != NULL)
