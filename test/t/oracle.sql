@@ -14,11 +14,11 @@ DECLARE
 BEGIN
     -- Each row as one object: its columns by the path that they are published under, and what was rescued.
     SELECT string_agg(format($sql$
-        SELECT e._ep_raw_id, e._ep_seq::bigint, jsonb_object_agg(v.path, v.value) FILTER (WHERE v.path IS NOT NULL), count(v.path)
-        FROM %s e LEFT JOIN LATERAL (
-            SELECT coalesce(%L::jsonb ->> k.key, k.key), k.value FROM jsonb_each(to_jsonb(e) - $2) k WHERE k.value <> 'null'
-            UNION ALL SELECT k.key, k.value -> 'v' FROM jsonb_each(e._ep_rescued) k) v (path, value) ON true
-        GROUP BY e._ep_raw_id, e._ep_seq, e.tableoid, e.ctid$sql$, t.relation,
+        SELECT _row._ep_raw_id, _row._ep_seq::bigint, jsonb_object_agg(v.path, v.value) FILTER (WHERE v.path IS NOT NULL), count(v.path)
+        FROM %s _row LEFT JOIN LATERAL (
+            SELECT coalesce(%L::jsonb ->> k.key, k.key), k.value FROM jsonb_each(to_jsonb(_row) - $2) k WHERE k.value <> 'null'
+            UNION ALL SELECT k.key, k.value -> 'v' FROM jsonb_each(_row._ep_rescued) k) v (path, value) ON true
+        GROUP BY _row._ep_raw_id, _row._ep_seq, _row.tableoid, _row.ctid$sql$, t.relation,
         (SELECT jsonb_object_agg(c.column_name, c.path) FROM event_pipeline.stream_columns c WHERE c.target = t.relation)), ' UNION ALL ')
     INTO rows FROM event_pipeline._target t JOIN event_pipeline._stream s USING (stream_id) WHERE s.event_table = stream::regclass;
     RETURN QUERY EXECUTE format($sql$
