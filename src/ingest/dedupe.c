@@ -18,6 +18,7 @@
 #include "utils/bytea.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 typedef struct TakenId
 {
@@ -73,13 +74,21 @@ id_table_name(EpIngest *ingest)
 	return ep_relation_name(table);
 }
 
-/* SPI would leave us in a context that lasts until SPI_finish; batches are many. */
+/*
+ * With a snapshot of now: under REPEATABLE READ an id that somebody took since the transaction's own one would otherwise be
+ * a serialization failure, not a duplicate.  SPI would leave us in a context that lasts until SPI_finish; batches are many.
+ */
 static void
 run(const char *sql, int count, Oid *types, Datum *values, int expected)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int code = SPI_execute_with_args(sql, count, types, values, NULL, false, 0);
+	SPIPlanPtr plan = SPI_prepare(sql, count, types);
+	int code = plan == NULL ? SPI_result
+							: SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
+												   false, true, 0);
 
+	if (plan != NULL)
+		SPI_freeplan(plan);
 	MemoryContextSwitchTo(context);
 	if (code != expected)
 		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
