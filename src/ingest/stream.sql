@@ -70,7 +70,8 @@ CREATE FUNCTION create_stream(
     stream text, format text, message_type text DEFAULT NULL, event_time text DEFAULT NULL, event_id text DEFAULT NULL,
     route_by text DEFAULT NULL, partition_interval interval DEFAULT '1 day', raw_retention interval DEFAULT '30 days',
     retention interval DEFAULT NULL, framing text DEFAULT NULL, subject text DEFAULT NULL, required text DEFAULT NULL,
-    delimiter text DEFAULT NULL, fourccs text DEFAULT NULL, settings jsonb DEFAULT '{}', contract jsonb DEFAULT '{}') RETURNS regclass
+    delimiter text DEFAULT NULL, fourccs text DEFAULT NULL, settings jsonb DEFAULT '{}', contract jsonb DEFAULT '{}',
+    quirks boolean DEFAULT NULL) RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_variable
@@ -105,7 +106,8 @@ BEGIN
                 ELSE '.' END;
     END IF;
     settings := pg_catalog.jsonb_strip_nulls(coalesce(settings, '{}') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
-        'framing', framing, 'subject', subject, 'required', required, 'delimiter', delimiter, 'fourccs', fourccs));
+        'framing', framing, 'subject', subject, 'required', required, 'delimiter', delimiter, 'fourccs', fourccs,
+        'quirks', quirks));
 
     event_table := @extschema@._create_event_table(schema_name::name, table_name::name, partition_interval);
     EXECUTE pg_catalog.format($sql$
@@ -144,10 +146,10 @@ BEGIN
     RETURN event_table;
 END
 $$;
-COMMENT ON FUNCTION create_stream(text, text, text, text, text, text, interval, interval, interval, text, text, text, text, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION create_stream(text, text, text, text, text, text, interval, interval, interval, text, text, text, text, text, jsonb, jsonb, boolean) IS
 'make a stream: the event table, "<stream>_raw" for payloads, their partitions and the trigger between them; gives the event table.
 format: json, csv, protobuf or gpmf; message_type: full protobuf name; event_time, event_id, route_by: source paths; framing, subject, required: protobuf;
-delimiter: csv; fourccs: gpmf, which become tables; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_tables_per_hour 100, future_window, late_window, infer_timestamps false;
+delimiter: csv; fourccs: gpmf, which become tables; quirks: gpmf, true corrects what firmware is known to write wrong; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_tables_per_hour 100, future_window, late_window, infer_timestamps false;
 contract: what to do about attributes without a column, values that misfit theirs, and routes without a table: {"columns": w, "types": w, "tables": w, "paths":
 {"debug.**": {"columns": w, "types": w}}}, each w being evolve, rescue, reject, discard or freeze';
 

@@ -107,7 +107,7 @@ check_settings(Datum settings)
 {
 	static EpStatement statement = {
 		"SELECT k FROM pg_catalog.jsonb_object_keys(pg_catalog.jsonb_strip_nulls($1)) k"
-		" WHERE k OPERATOR(pg_catalog.<>) ALL ('{framing,subject,required,delimiter,fourccs,lock_budget_ms,max_columns,"
+		" WHERE k OPERATOR(pg_catalog.<>) ALL ('{framing,subject,required,delimiter,fourccs,quirks,lock_budget_ms,max_columns,"
 		"max_new_columns,max_new_partitions,max_tables_per_hour,future_window,late_window,infer_timestamps}'::pg_catalog.text[])",
 		1,
 		{JSONBOID}};

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
 #include "format/gpmf/gpmf_json.h"
+#include "format/gpmf/gpmf_quirks.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -192,7 +193,7 @@ json_sample(EpGpmfJson *json, const EpGpmfSample *sample)
 }
 
 static void
-json_stream(EpGpmfJson *json, EpGpmfValue *value, EpGpmfStream *stream)
+json_stream(EpGpmfJson *json, EpGpmfValue *value, EpGpmfStream *stream, bool quirks)
 {
 	EpGpmfSample sample;
 	EpError error;
@@ -205,6 +206,8 @@ json_stream(EpGpmfJson *json, EpGpmfValue *value, EpGpmfStream *stream)
 	while ((code = ep_gpmf_read_next(&value->reader, &sample, &error)) != EP_DONE)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (code == EP_OK && quirks)
+			ep_gpmf_quirks_correct(stream, value->reader.values, sample.count);
 		if (code == EP_OK)
 			json_sample(json, &sample);
 		ep_arena_reset(&value->scratch);
@@ -224,7 +227,7 @@ json_text_or_null(EpGpmfJson *json, const char *key, EpGpmfText text)
 }
 
 static void
-json_device(EpGpmfJson *json, EpGpmfValue *value, const EpGpmfDevice *device)
+json_device(EpGpmfJson *json, EpGpmfValue *value, const EpGpmfDevice *device, bool quirks)
 {
 	ep_gpmf_json_bracket(json, '{');
 	ep_gpmf_json_key(json, "device_id");
@@ -235,13 +238,13 @@ json_device(EpGpmfJson *json, EpGpmfValue *value, const EpGpmfDevice *device)
 	ep_gpmf_json_bracket(json, '[');
 	for (uint32_t i = 0; i < value->log.stream_count; i++)
 		if (value->log.streams[i]->device == device)
-			json_stream(json, value, value->log.streams[i]);
+			json_stream(json, value, value->log.streams[i], quirks);
 	ep_gpmf_json_bracket(json, ']');
 	ep_gpmf_json_bracket(json, '}');
 }
 
 static void
-json_log(EpGpmfJson *json, EpGpmfValue *value)
+json_log(EpGpmfJson *json, EpGpmfValue *value, bool quirks)
 {
 	const EpGpmfLog *log = &value->log;
 	EpGpmfText started = {NULL, 0};
@@ -272,7 +275,7 @@ json_log(EpGpmfJson *json, EpGpmfValue *value)
 	ep_gpmf_json_key(json, "devices");
 	ep_gpmf_json_bracket(json, '[');
 	for (uint32_t i = 0; i < log->device_count; i++)
-		json_device(json, value, log->devices[i]);
+		json_device(json, value, log->devices[i], quirks);
 	ep_gpmf_json_bracket(json, ']');
 	ep_gpmf_json_bracket(json, '}');
 }
@@ -284,7 +287,7 @@ ep_gpmf_to_jsonb(PG_FUNCTION_ARGS)
 	EpGpmfJson json;
 
 	ep_gpmf_json_begin(&json, &value->arena);
-	json_log(&json, value);
+	json_log(&json, value, PG_GETARG_BOOL(1));
 	if (json.failed)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("log is too large for jsonb"),
 						errhint("Read it with gpmf_samples().")));

@@ -73,12 +73,12 @@ CREATE FUNCTION gpmf_streams(log gpmf,
     AS 'MODULE_PATHNAME', 'ep_gpmf_streams' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 20 COST 1000;
 COMMENT ON FUNCTION gpmf_streams(gpmf) IS 'one row per stream of the log, in order of first appearance. type: the type character or the expanded TYPE, # for compressed; samples: sum of repeats, empty streams included; rate_hz NULL when one payload is all there is; clock: where the times come from (stmp, tick, field: the samples themselves, window: even spread), and the source of UTC (gps9, syst, gpsu) after a slash';
 
-CREATE FUNCTION gpmf_samples(log gpmf, fourcc text DEFAULT NULL,
+CREATE FUNCTION gpmf_samples(log gpmf, fourcc text DEFAULT NULL, quirks boolean DEFAULT false,
     OUT stream int, OUT device_id bigint, OUT fourcc text, OUT payload int, OUT klv int, OUT sample int, OUT t float8,
     OUT at timestamptz, OUT value float8[], OUT label text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'ep_gpmf_samples' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 10000 COST 10000;
-COMMENT ON FUNCTION gpmf_samples(gpmf, text) IS 'one row per sample of the log, or of the streams with that FourCC. t: seconds from the start of the log; at: UTC, NULL when the log has no clock; value: scaled by SCAL and re-oriented, NULL where an element is text; label: a text stream''s text, or the text elements. Streams that cannot be read (compressed, or their layout contradicts itself) are left out, and are an error when asked for by name';
+COMMENT ON FUNCTION gpmf_samples(gpmf, text, boolean) IS 'one row per sample of the log, or of the streams with that FourCC. t: seconds from the start of the log; at: UTC, NULL when the log has no clock; value: scaled by SCAL and re-oriented, NULL where an element is text; label: a text stream''s text, or the text elements. Streams that cannot be read (compressed, or their layout contradicts itself) are left out, and are an error when asked for by name. quirks: correct what firmware is known to write wrong, as gpmf_fourccs() lists it; otherwise values are as the log says them';
 
 CREATE FUNCTION gpmf_metadata(log gpmf,
     OUT payload int, OUT device_id bigint, OUT fourcc text, OUT key text, OUT type text, OUT "offset" bigint,
@@ -87,9 +87,9 @@ CREATE FUNCTION gpmf_metadata(log gpmf,
     AS 'MODULE_PATHNAME', 'ep_gpmf_metadata' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 1000;
 COMMENT ON FUNCTION gpmf_metadata(gpmf) IS 'every key of the log that is not the data of a stream, in file order: fourcc names the stream it stands in (NULL: the device), offset is its place in the bytes; numbers are in value, texts in label';
 
-CREATE FUNCTION gpmf_to_jsonb(log gpmf) RETURNS jsonb
+CREATE FUNCTION gpmf_to_jsonb(log gpmf, quirks boolean DEFAULT false) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'ep_gpmf_to_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION gpmf_to_jsonb(gpmf) IS 'the whole log: devices, their streams, and each stream''s samples as arrays [t, value, ...]; Infinity and NaN become null';
+COMMENT ON FUNCTION gpmf_to_jsonb(gpmf, boolean) IS 'the whole log: devices, their streams, and each stream''s samples as arrays [t, value, ...]; Infinity and NaN become null. quirks: as of gpmf_samples()';
 
 CREATE FUNCTION gpmf_started_at(log gpmf) RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'ep_gpmf_started_at' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -102,3 +102,12 @@ COMMENT ON FUNCTION gpmf_duration(gpmf) IS 'from the start of the log to the end
 CREATE FUNCTION gpmf_device_names(log gpmf) RETURNS text[]
     AS 'MODULE_PATHNAME', 'ep_gpmf_device_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION gpmf_device_names(gpmf) IS 'what the devices in the log call themselves, in order of first appearance';
+
+-- What is known of FourCCs.
+
+CREATE FUNCTION gpmf_fourccs(
+    OUT fourcc text, OUT meaning text, OUT type text, OUT element int, OUT column_name text, OUT unit text, OUT description text,
+    OUT corrected_column text, OUT corrected_unit text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'ep_gpmf_fourccs' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 300;
+COMMENT ON FUNCTION gpmf_fourccs() IS 'the known streams, a row per element: the column that it becomes in the tables of a gpmf stream, its unit and meaning. type: the layout that is meant, where a FourCC has several or a fixed one; element: from 1, NULL where only the FourCC is known, whose elements are v1, v2 ...; corrected_column: what it becomes with quirks, where firmware writes it wrong';

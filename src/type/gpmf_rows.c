@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "format/gpmf/gpmf_quirks.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -228,7 +229,7 @@ set_values(SampleRow *row, const EpGpmfSample *sample)
 }
 
 static void
-put_samples(EpGpmfValue *value, EpGpmfStream *stream, bool named, ReturnSetInfo *rsinfo)
+put_samples(EpGpmfValue *value, EpGpmfStream *stream, bool named, bool quirks, ReturnSetInfo *rsinfo)
 {
 	SampleRow row = {.values = {Int32GetDatum((int32) stream->index)}};
 	EpGpmfSample sample;
@@ -243,6 +244,8 @@ put_samples(EpGpmfValue *value, EpGpmfStream *stream, bool named, ReturnSetInfo 
 			ep_gpmf_raise_stream(&error, stream->fourcc);
 		if (code != EP_OK)
 			continue;
+		if (quirks)
+			ep_gpmf_quirks_correct(stream, value->reader.values, sample.count);
 		if (row.layout != sample.layout)
 			fit_row(&row, &sample);
 		row.values[3] = Int32GetDatum((int32) sample.payload);
@@ -263,6 +266,7 @@ ep_gpmf_samples(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool named = !PG_ARGISNULL(1);
+	bool quirks = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;
 	EpGpmfValue *value;
@@ -282,7 +286,7 @@ ep_gpmf_samples(PG_FUNCTION_ARGS)
 		if (named && strcmp(stream->fourcc, fourcc) != 0)
 			continue;
 		MemoryContextSwitchTo(context);
-		put_samples(value, stream, named, rsinfo);
+		put_samples(value, stream, named, quirks, rsinfo);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
 	}

@@ -122,6 +122,41 @@ def drone():
     return out
 
 
+def quirks():
+    """A Karma as its firmware writes it: ATTR in microseconds, ESCS without SCAL, KBAT's energy and time, CSEN's floats as
+    integers, the gimbal's clock three seconds behind."""
+    out = b''
+    for payload in range(2):
+        boot = 100000 + payload * 1000
+        bits = [struct.unpack('>I', struct.pack('>f', v))[0] for v in (0.25, -0.5, 1.5, 48.25)]
+        escs = [boot * 1000] + [4000 + i for i in range(8)] + [3150 + i for i in range(4)] + [15400] * 4 + [4250] * 4 + [0] * 9
+        cells = structs('KBAT', 'lLlsSSSSSSSBBBb', [(-17000, 2034, 1130000, 3030, 3850, 3850, 3850, 3850, 657, 0, 0, 0, 1, 1, 57)])
+        out += device(16835857, 'GoPro Karma v1.0',
+                      nest('STRM', text('TYPE', 'lLlsSSSSSSSBBBb'),
+                           one('SCAL', 'f', 1000, 1000, 0.01, 100, 1000, 1000, 1000, 1000, 1 / 60, 1, 1, 1, 1, 1, 1), cells),
+                      nest('STRM', text('TYPE', 'LllllsssS'), one('SCAL', 'l', 1000, 10000000, 10000000, 1000, 1000, 100, 100, 100, 100),
+                           structs('GLPI', 'LllllsssS', [(boot, 590000000, 170000000, 20500, 1000, 10, -20, 30, 9000)])),
+                      nest('STRM', text('TYPE', 'Jffff'), one('SCAL', 'l', 1000, 1, 1, 1, 1),
+                           structs('ATTR', 'Jffff', [(boot * 1000, 0.5, 0.25, 0.125, 1)])),
+                      nest('STRM', text('TYPE', 'JSSSSSSSSssssSSSSSSSSSSSSSSSSB'), structs('ESCS', 'JSSSSSSSSssssSSSSSSSSSSSSSSSSB', [escs])),
+                      nest('STRM', text('TYPE', 'LLLLLfffBB'), one('SCAL', 'l', 1000, *[1] * 9),
+                           structs('CYTS', 'LLLLLfffBB', [(boot - 3000, 1, 0, 0, 0, 0.25, -0.5, 1.5, 1, 0)])),
+                      nest('STRM', text('TYPE', 'LffffffLLLL'), one('SCAL', 'l', 1000, *[1] * 10),
+                           structs('CSEN', 'LffffffLLLL', [(boot - 3000, 0, 0, 0, 1, 0, 0, *bits)])))
+    return out
+
+
+def mended():
+    """A firmware that writes seconds and divisors: nothing is to be corrected."""
+    escs = [100000000] + [4000] * 8 + [3150] * 4 + [15400] * 4 + [4250] * 4 + [0] * 9
+    return device(16835857, 'GoPro Karma v2.0',
+                  nest('STRM', text('TYPE', 'Jffff'), one('SCAL', 'l', 1000000, 1, 1, 1, 1),
+                       structs('ATTR', 'Jffff', [(100000000, 0.5, 0.25, 0.125, 1)])),
+                  nest('STRM', text('TYPE', 'JSSSSSSSSssssSSSSSSSSSSSSSSSSB'),
+                       one('SCAL', 'l', 1000000, *[1] * 8, *[100] * 4, *[1000] * 8, *[1] * 9),
+                       structs('ESCS', 'JSSSSSSSSssssSSSSSSSSSSSSSSSSB', [escs])))
+
+
 def odd():
     """No clock, and everything that is refused or unusual but well-formed."""
     zero = nest('STRM', text('STNM', 'Zero'), one('SCAL', 's', 0), numbers('ZERO', 's', [[1, 0, -1]]))
@@ -172,7 +207,7 @@ def write(folder, name, content):
 
 
 def main():
-    logs = {'camera': camera(), 'text_clock': text_clock(), 'drone': drone(), 'odd': odd(), 'settings': settings()}
+    logs = {'camera': camera(), 'text_clock': text_clock(), 'drone': drone(), 'quirks': quirks(), 'mended': mended(), 'odd': odd(), 'settings': settings()}
     for name, content in logs.items():
         write('gpmf', name + '.gpmf', content)
         write('../fuzz/gpmf/corpus', name, content)

@@ -12,6 +12,7 @@
 
 #include "format/format.h"
 #include "format/gpmf/gpmf_decode.h"
+#include "format/gpmf/gpmf_quirks.h"
 
 typedef struct Blob
 {
@@ -440,12 +441,30 @@ empty_faces_cost_what_their_bytes_cost(void)
 	free(full.bytes);
 }
 
+/* The column of a corrected element is another one, or means what its namesake means. */
+static void
+corrected_column_is_new_or_the_same(const EpGpmfKnown *known, unsigned element)
+{
+	const EpGpmfQuirk *quirk = ep_gpmf_quirk_of(known->fourcc, element);
+
+	if (quirk == NULL)
+		return;
+	CHECK(strcmp(quirk->column.name, known->columns[element].name) != 0);
+	for (const EpGpmfKnown *b = ep_gpmf_known_all(); b->fourcc != NULL; b++)
+		for (unsigned j = 0; j < b->count; j++)
+			if (strcmp(quirk->column.name, b->columns[j].name) == 0)
+			{
+				CHECK_TEXT(quirk->column.comment, b->columns[j].comment);
+				CHECK_TEXT(quirk->column.unit, b->columns[j].unit);
+			}
+}
+
 static void
 one_name_has_one_meaning(void)
 {
 	for (const EpGpmfKnown *a = ep_gpmf_known_all(); a->fourcc != NULL; a++)
 	{
-		CHECK(strlen(a->fourcc) == 4 && a->count > 0);
+		CHECK(strlen(a->fourcc) == 4 && (a->count > 0) == (a->columns != NULL));
 		CHECK(a->types == NULL || strlen(a->types) == a->count);
 		for (unsigned i = 0; i < a->count; i++)
 			for (const EpGpmfKnown *b = ep_gpmf_known_all(); b->fourcc != NULL; b++)
@@ -456,6 +475,9 @@ one_name_has_one_meaning(void)
 						CHECK_TEXT(a->columns[i].unit, b->columns[j].unit);
 						CHECK(a != b || i == j);
 					}
+		for (const EpGpmfKnown *a = ep_gpmf_known_all(); a->fourcc != NULL; a++)
+			for (unsigned i = 0; i < a->count; i++)
+				corrected_column_is_new_or_the_same(a, i);
 	}
 }
 

@@ -10,6 +10,7 @@
  *
  * Devices first, then stream after stream.  A cut-off log ends with one refusal for the rest.
  * The option `fourccs` (comma-separated) chooses which FourCCs become sample events; without it, all.
+ * The option `quirks` = true corrects what firmware is known to write wrong (gpmf_quirks.c).
  *
  * Memory: the state and the one array of fields live as long as the statement, the log's index as long as the
  * payload; a sample fills values into the array in place and allocates nothing.
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #include "format/gpmf/gpmf_json.h"
+#include "format/gpmf/gpmf_quirks.h"
 
 #define MAX_COMMENT 200 /* bytes of a comment that several unknown streams share */
 #define TEXT_ROOM 32    /* bytes of one text element */
@@ -82,6 +84,7 @@ static const Column device_columns[] = {
 typedef struct GpmfState
 {
 	const char *fourccs; /* the option, or NULL */
+	bool quirks;         /* likewise */
 	EpPath *clock_missing;
 	EpPath *device_paths[DEVICE_FIELDS];
 	EpField sample_fields[ELEMENTS + EP_GPMF_MAX_ELEMENTS + 1];
@@ -161,16 +164,19 @@ unknown_path(EpDecoder *decoder, const EpGpmfStream *stream, unsigned element, b
 }
 
 static EpPath *
-element_path(EpDecoder *decoder, const EpGpmfSample *sample, unsigned i)
+element_path(EpDecoder *decoder, const GpmfState *state, const EpGpmfSample *sample, unsigned i)
 {
 	const EpGpmfStream *stream = sample->stream;
+	const EpGpmfQuirk *quirk = state->quirks ? ep_gpmf_quirk_find(stream, i) : NULL;
+	const EpGpmfColumn *known;
 	bool text = ep_gpmf_type_is_text(sample->elements[i].type);
 	Column column = {.type = text ? EP_TYPE_TEXT : EP_TYPE_FLOAT8};
 
 	if (stream->known == NULL || stream->known->count != sample->count)
 		return unknown_path(decoder, stream, i, text);
-	column.name = stream->known->columns[i].name;
-	column.comment = stream->known->columns[i].comment;
+	known = quirk != NULL ? &quirk->column : &stream->known->columns[i];
+	column.name = known->name;
+	column.comment = known->comment;
 	return column_path(decoder, &column);
 }
 
@@ -220,6 +226,7 @@ gpmf_begin(EpDecoder *decoder)
 	if (state == NULL)
 		return ep_fail(&decoder->error, EP_E_MEMORY, 0, "out of memory");
 	state->fourccs = ep_decoder_option(decoder, "fourccs", NULL);
+	state->quirks = strcmp(ep_decoder_option(decoder, "quirks", "false"), "true") == 0;
 	decoder->state = state;
 	return EP_OK;
 }
@@ -369,7 +376,7 @@ fit_fields(EpDecoder *decoder, GpmfState *state, const EpGpmfSample *sample)
 		EpField *field = &fields[ELEMENTS + i];
 
 		state->fitted_text |= ep_gpmf_type_is_text(sample->elements[i].type);
-		field->path = element_path(decoder, sample, i);
+		field->path = element_path(decoder, state, sample, i);
 		field->value = (EpValue){.kind = EP_FLOAT};
 		if (field->path == NULL)
 			return false;
@@ -472,6 +479,8 @@ next_sample(EpDecoder *decoder, GpmfState *state, EpEvent *event)
 			decoder->error.path = state->route;
 			return code;
 		}
+		if (state->quirks)
+			ep_gpmf_quirks_correct(sample.stream, state->reader->values, sample.count);
 		return sample_event(decoder, state, &sample, event);
 	}
 	return EP_DONE;

@@ -138,6 +138,11 @@ static const EpGpmfColumn mwet[] = {N("microphone_wet", "1 while the microphone 
 static const EpGpmfColumn aalp[] = {U("audio_rms_dbfs", "dBFS", "audio level, root mean square"),
 									U("audio_peak_dbfs", "dBFS", "audio level, peak")};
 static const EpGpmfColumn disp[] = {N("disparity", "disparity of the 360 degree lenses")};
+static const EpGpmfColumn mnor[] = {N("magnetic_north_x", "vector to magnetic north, first component"),
+									N("magnetic_north_y", "vector to magnetic north, second component"),
+									N("magnetic_north_z", "vector to magnetic north, third component")};
+static const EpGpmfColumn ocnf[] = {
+	N("orientation_confidence", "confidence of the vector to magnetic north")};
 static const EpGpmfColumn mskp[] = {N("main_skipped", "frames skipped in the main video")};
 static const EpGpmfColumn lskp[] = {
 	N("low_resolution_skipped", "frames skipped in the low-resolution video")};
@@ -327,8 +332,17 @@ static const EpGpmfKnown known[] = {
 	{"MWET", "microphone wet", NULL, OF(mwet), 0, 0},
 	{"AALP", "audio level", NULL, OF(aalp), 0, 0},
 	{"DISP", "disparity", NULL, OF(disp), 0, 0},
+	{"MNOR", "vector to magnetic north", NULL, OF(mnor), 0, 0},
+	{"OCNF", "confidence of the vector to magnetic north", NULL, OF(ocnf), 0, 0},
 	{"MSKP", "frame skips, main video", NULL, OF(mskp), 0, 0},
 	{"LSKP", "frame skips, low-resolution video", NULL, OF(lskp), 0, 0},
+	{"LOGS", "internal to the camera", NULL, 0, NULL, 0, 0},
+	{"EVTG", "internal to the camera", NULL, 0, NULL, 0, 0},
+	{"GPDP", "internal to the camera", NULL, 0, NULL, 0, 0},
+	{"GPDH", "internal to the camera", NULL, 0, NULL, 0, 0},
+	{"CSCT", "internal to the camera", NULL, 0, NULL, 0, 0},
+	{"CSCB", "internal to the camera", NULL, 0, NULL, 0, 0},
+	{"FWVS", "drone firmware version, a text", NULL, 0, NULL, 0, 0},
 	{"HLMT", "highlights", "LLLllfFff", OF(hlmt), 0, 0},
 	{"KBAT", "drone battery", "lLlsSSSSSSSBBBb", OF(kbat), 0, 0},
 	{"GPRI", "drone GPS, raw", "JlllSSSSBB", OF(gpri), BOOT_CLOCK(1)},
@@ -351,7 +365,7 @@ const EpGpmfKnown *
 ep_gpmf_known_find(const char *fourcc, const char *types, unsigned count)
 {
 	for (const EpGpmfKnown *k = known; k->fourcc != NULL; k++)
-		if (strcmp(k->fourcc, fourcc) == 0 && k->count == count &&
+		if (k->count > 0 && k->count == count && strcmp(k->fourcc, fourcc) == 0 &&
 			(k->types == NULL || strcmp(k->types, types) == 0))
 			return k;
 	return NULL;

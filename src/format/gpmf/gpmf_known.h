@@ -23,7 +23,7 @@ typedef struct EpGpmfKnown
 	const char *fourcc;
 	const char *meaning;
 	const char *types; /* the expanded TYPE it describes; NULL: any with that many elements */
-	uint16_t count;
+	uint16_t count;    /* 0: only the FourCC is known, its elements are not */
 	const EpGpmfColumn *columns;
 	uint8_t clock;     /* EpGpmfClock of the sample's own time, 0: none */
 	double clock_unit; /* seconds per unit of its first element */

@@ -14,9 +14,9 @@
  *
  * UTC of t = 0: GPS9, else the drone's SYST, else GPSU with a fix, else any GPSU that is a date.
  */
-#include "format/gpmf/gpmf_decode.h"
-
 #include <math.h>
+
+#include "format/gpmf/gpmf_quirks.h"
 
 #define GLPI EP_GPMF_KEY('G', 'L', 'P', 'I')
 #define SYST EP_GPMF_KEY('S', 'Y', 'S', 'T')
@@ -149,6 +149,15 @@ set_shifts(EpGpmfLog *log)
 		}
 }
 
+/* Seconds per unit of the sample's own time; a firmware that was mended writes seconds. */
+static double
+own_clock_unit(const EpGpmfStream *stream)
+{
+	if (ep_gpmf_quirk_of(stream->fourcc, 0) != NULL && ep_gpmf_quirk_find(stream, 0) == NULL)
+		return 1;
+	return stream->known->clock_unit;
+}
+
 /* Give the streams that say their own time their clock, and note its earliest stamp. */
 static void
 take_own_clock(EpGpmfStream *stream, EpGpmfReader *reader)
@@ -164,11 +173,11 @@ take_own_clock(EpGpmfStream *stream, EpGpmfReader *reader)
 	ep_gpmf_read_stream(reader, stream);
 	if (ep_gpmf_read_next(reader, &sample, &ignored) != EP_OK || sample.count == 0)
 		return;
-	seconds = sample.values[0] * stream->known->clock_unit;
+	seconds = sample.values[0] * own_clock_unit(stream);
 	if (!(fabs(seconds) < 1e10))
 		return;
 	stream->clock = stream->known->clock;
-	stream->clock_unit = stream->known->clock_unit;
+	stream->clock_unit = own_clock_unit(stream);
 	epoch = &stream->device->epoch[stream->clock];
 	if (!epoch->set || sample.payload < epoch->payload ||
 		(sample.payload == epoch->payload && seconds * 1e6 < (double) epoch->stamp))
