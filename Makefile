@@ -44,5 +44,8 @@ $(PROTO_C) $(PROTO_C:.c=.h) &: $(PROTO_INCLUDE)/google/protobuf/descriptor.proto
 # Generated code is not ours to mend.
 $(PROTO_C:.c=.o) $(PROTO_C:.c=.bc): override CFLAGS += -w
 
+# The loops over samples; as PostgreSQL does for its checksums.
+src/format/gpmf/gpmf_values.o: CFLAGS += $(CFLAGS_VECTORIZE)
+
 # PGXS does not track headers.
 $(OBJS) $(OBJS:.o=.bc): $(ALL_HEADERS)

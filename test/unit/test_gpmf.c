@@ -109,6 +109,17 @@ put(uint8_t **at, const char *key, char type, int size, int repeat, const void *
 	*at += 8 + ((length + 3) & ~(size_t) 3);
 }
 
+/* Set the length of a nest of units of that many bytes that ends at end. */
+static void
+close_nest(uint8_t *head, int unit, const uint8_t *end)
+{
+	size_t units = (size_t) (end - head - 8) / unit;
+
+	head[5] = (uint8_t) unit;
+	head[6] = (uint8_t) (units >> 8);
+	head[7] = (uint8_t) units;
+}
+
 static EpCode
 validate(const void *bytes, size_t length, size_t *offset)
 {
@@ -186,6 +197,95 @@ odd_streams_are_read_or_refused_by_name(void)
 	CHECK(o->log.streams[12]->key == o->log.streams[13]->key && o->log.streams[13]->samples == 1);
 	close_log(o);
 	free(blob.bytes);
+}
+
+/* A log with one stream: 1000 samples of three numbers of a type, under so many divisors. */
+static Blob
+numbers(char type, int divisors)
+{
+	static uint8_t value[3 * 8 * 1000];
+	Blob blob = {malloc(sizeof value + 100), 0};
+	uint8_t *at = blob.bytes;
+
+	for (size_t i = 0; i < sizeof value; i++)
+		value[i] = (uint8_t) (i * 151 + i / 256);
+	put(&at, "DEVC", 0, 4, 0, NULL);
+	put(&at, "STRM", 0, 4, 0, NULL);
+	put(&at, "SCAL", 's', 2, divisors, "\0\7\0\13\377\375");
+	put(&at, "DATA", type, 3 * (int) ep_gpmf_type_size((uint8_t) type), 1000, value);
+	close_nest(blob.bytes + 8, 4, at);
+	close_nest(blob.bytes, 4, at);
+	blob.length = (size_t) (at - blob.bytes);
+	return blob;
+}
+
+/* Whether the log's only stream gives, run by run, its numbers divided one by one. */
+static bool
+runs_are_exact(Opened *o, char type)
+{
+	static const double divisors[] = {7, 11, -3};
+	unsigned size = ep_gpmf_type_size((uint8_t) type);
+	uint32_t samples = 0;
+	bool exact = true;
+	EpGpmfRun run;
+
+	ep_gpmf_read_stream(&o->reader, o->log.streams[0]);
+	while (ep_gpmf_read_run(&o->reader, &run, &o->error) == EP_OK)
+	{
+		exact &= run.count == 3 && run.sample == samples && run.klv == 0;
+		for (uint32_t i = 0; i < run.samples * 3; i++)
+		{
+			double value = ep_gpmf_number((uint8_t) type, run.bytes + i * size) /
+						   divisors[o->log.streams[0]->sticky.scal.repeat == 1 ? 0 : i % 3];
+
+			exact &=
+				memcmp(&value, &run.values[i], sizeof value) == 0 || (isnan(value) && isnan(run.values[i]));
+		}
+		samples += run.samples;
+	}
+	return exact && samples == 1000;
+}
+
+static void
+runs_are_exact_for_every_type(void)
+{
+	for (const char *type = "bBsSlLfqjJdQ"; *type != '\0'; type++)
+		for (int divisors = 1; divisors <= 3; divisors += 2)
+		{
+			Blob blob = numbers(*type, divisors);
+			Opened *o = open_bytes(blob.bytes, blob.length);
+			EpGpmfSample s;
+
+			CHECK(o->code == EP_OK && runs_are_exact(o, *type));
+			CHECK(sample_of(o, "DATA", 999, &s) && s.sample == 999 && !sample_of(o, "DATA", 1000, &s));
+			close_log(o);
+			free(blob.bytes);
+		}
+}
+
+/* Bytes between samples are nobody's, and a text is no number however it is divided. */
+static void
+gaps_and_texts_are_not_numbers(void)
+{
+	static const EpGpmfSticky none;
+	EpGpmfSticky sticky = none;
+	EpGpmfLayout *layout = calloc(1, sizeof *layout);
+	EpGpmfKlv data = {
+		.value = (const uint8_t *) "\0\1\0\2x\0\3\0\4y", .type = 's', .size = 5, .repeat = 2, .length = 10};
+	double values[4];
+	EpError error;
+
+	CHECK(ep_gpmf_layout_build(layout, &data, &sticky, &error) == EP_OK && layout->count == 2);
+	ep_gpmf_layout_decode(layout, data.value, 2, values);
+	CHECK(values[0] == 1 && values[1] == 2 && values[2] == 3 && values[3] == 4);
+	data =
+		(EpGpmfKlv){.value = (const uint8_t *) "ABCDEFGH", .type = 'F', .size = 4, .repeat = 2, .length = 8};
+	sticky.scal =
+		(EpGpmfKlv){.value = (const uint8_t *) "\0", .type = 'B', .size = 1, .repeat = 1, .length = 1};
+	CHECK(ep_gpmf_layout_build(layout, &data, &sticky, &error) == EP_OK && layout->count == 1);
+	ep_gpmf_layout_decode(layout, data.value, 2, values);
+	CHECK(values[0] == 0 && values[1] == 0);
+	free(layout);
 }
 
 static bool
@@ -379,16 +479,6 @@ damage_is_survived(void)
 	free(blob.bytes);
 }
 
-/* Set the length of a nest of four-byte units that ends at end. */
-static void
-close_nest(uint8_t *head, const uint8_t *end)
-{
-	size_t units = (size_t) (end - head - 8) / 4;
-
-	head[6] = (uint8_t) (units >> 8);
-	head[7] = (uint8_t) units;
-}
-
 /* One stream of a DEVC, filled with KLVs of nothing or of samples, about size bytes. */
 static Blob
 faces(size_t size, int repeat)
@@ -408,8 +498,8 @@ faces(size_t size, int repeat)
 		put(&at, "TYPE", 'c', 1, 5, "Lffff");
 		while (at - strm < 200000)
 			put(&at, "FACE", '?', 20, repeat, NULL);
-		close_nest(strm, at);
-		close_nest(devc, at);
+		close_nest(strm, 4, at);
+		close_nest(devc, 4, at);
 	}
 	blob.length = (size_t) (at - blob.bytes);
 	return blob;
@@ -487,6 +577,8 @@ main(void)
 	RUN(structure_is_checked);
 	RUN(values_are_scaled_and_turned);
 	RUN(odd_streams_are_read_or_refused_by_name);
+	RUN(runs_are_exact_for_every_type);
+	RUN(gaps_and_texts_are_not_numbers);
 	RUN(time_comes_from_the_best_clock);
 	RUN(drone_time_is_joined_by_syst);
 	RUN(gpsu_garbage_is_no_time);

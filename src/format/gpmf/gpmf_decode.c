@@ -2,7 +2,7 @@
  * gpmf_decode.c
  *	  The scan of a log: payloads, devices, streams, blocks.
  *
- * One pass over the KLV headers (two inside a STRM: its last KLV names it, so that comes first).
+ * One pass over the KLV headers (two inside a STRM: its last KLV names it, so the check of its structure comes first).
  * Samples are not looked at; gpmf_read.c does that later from the blocks noted here.
  * A log that is cut off keeps the STRMs that are complete; the first fault ends the scan.
  */
@@ -40,9 +40,15 @@ last_key(EpCursor level)
 void
 ep_gpmf_strm_begin(EpGpmfStrm *strm, EpCursor content, const EpGpmfSticky *inherited)
 {
+	ep_gpmf_strm_begin_key(strm, content, last_key(content), inherited);
+}
+
+void
+ep_gpmf_strm_begin_key(EpGpmfStrm *strm, EpCursor content, uint32_t key, const EpGpmfSticky *inherited)
+{
 	strm->level = content;
 	strm->nested = false;
-	strm->key = last_key(content);
+	strm->key = key;
 	strm->sticky = *inherited;
 }
 
@@ -338,7 +344,7 @@ take_firmware(Scan *scan, const EpGpmfKlv *klv)
 }
 
 static EpCode
-scan_strm(Scan *scan, EpCursor content, const EpGpmfKlv *klv)
+scan_strm(Scan *scan, EpCursor content, uint32_t last, const EpGpmfKlv *klv)
 {
 	EpGpmfLog *log = scan->log;
 	EpGpmfBlock block = {.strm = klv->offset, .payload = log->payloads - 1};
@@ -347,7 +353,7 @@ scan_strm(Scan *scan, EpCursor content, const EpGpmfKlv *klv)
 	EpGpmfSticky sticky;
 	EpGpmfKlv data, shape = {0};
 
-	ep_gpmf_strm_begin(&strm, content, &scan->inherited);
+	ep_gpmf_strm_begin_key(&strm, content, ep_gpmf_key_is_structural(last) ? 0 : last, &scan->inherited);
 	while (ep_gpmf_strm_next(&strm, &data))
 	{
 		if (shape.value == NULL || (shape.repeat == 0 && data.repeat != 0))
@@ -461,6 +467,7 @@ scan_devc(Scan *scan, EpCursor content)
 	for (;;)
 	{
 		EpCursor nest;
+		uint32_t last;
 		size_t offset = ep_cursor_offset(&content);
 
 		code = ep_gpmf_klv_next(&content, &klv, scan->error);
@@ -473,11 +480,11 @@ scan_devc(Scan *scan, EpCursor content)
 		if (klv.type != 0)
 			continue;
 		nest = ep_gpmf_klv_cursor(&content, &klv);
-		code = ep_gpmf_validate_nest(nest, 2, scan->error);
+		code = ep_gpmf_validate_nest(nest, 2, &last, scan->error);
 		if (code != EP_OK)
 			return fault(scan, code, offset);
 		if (klv.key == KEY('S', 'T', 'R', 'M'))
-			code = scan_strm(scan, nest, &klv);
+			code = scan_strm(scan, nest, last, &klv);
 		if (code != EP_OK)
 			return code;
 	}

@@ -4,7 +4,7 @@
  *
  *	  ep_gpmf_log_open     one pass over the headers: devices, streams, blocks (one stream's part of
  *	                       one payload), then the time model
- *	  ep_gpmf_read_*       sample by sample, stream after stream
+ *	  ep_gpmf_read_*       run by run, or sample by sample, stream after stream
  *
  * Server-free, raises nothing, allocates from the arena it is given and borrows the log's bytes, which
  * must outlive it.  Work is O(bytes); so is memory (a block of 56 bytes for each stream in each payload).
@@ -190,6 +190,10 @@ typedef struct EpGpmfStrm
 /* Find the data key: that of the last KLV, unless it is structural.  The content must be valid. */
 extern void ep_gpmf_strm_begin(EpGpmfStrm *strm, EpCursor content, const EpGpmfSticky *inherited);
 
+/* The same where the data key is known. */
+extern void
+ep_gpmf_strm_begin_key(EpGpmfStrm *strm, EpCursor content, uint32_t key, const EpGpmfSticky *inherited);
+
 /* The next data KLV; false at the end. */
 extern bool ep_gpmf_strm_next(EpGpmfStrm *strm, EpGpmfKlv *data);
 
@@ -212,6 +216,23 @@ typedef struct EpGpmfSample
 	EpGpmfText label;              /* a text stream's text; else bytes NULL */
 } EpGpmfSample;
 
+#define EP_GPMF_RUN_VALUES 1024 /* at most in one run; they stay in the processor's first cache */
+
+/* Samples side by side in one data KLV, or one text.  Everything is borrowed until the next read. */
+typedef struct EpGpmfRun
+{
+	const EpGpmfStream *stream;
+	const uint8_t *bytes; /* of the first sample; of the KLV, for a text or a refusal */
+	size_t length;        /* of one sample; of the KLV, likewise */
+	uint32_t payload;
+	uint32_t klv;         /* ordinal of the data KLV in its STRM */
+	uint32_t sample;      /* repeat index of the first */
+	uint32_t samples;     /* how many; 1 for a text */
+	uint32_t count;       /* values of each; 0 for a text */
+	const double *values; /* samples times count; 0 where an element is text */
+	EpGpmfText label;     /* a text stream's text; else bytes NULL */
+} EpGpmfRun;
+
 typedef struct EpGpmfReader
 {
 	const EpGpmfLog *log;
@@ -226,7 +247,9 @@ typedef struct EpGpmfReader
 	bool in_block;
 	bool refused; /* '#': said once, then the stream is over */
 	EpGpmfLayout layout;
-	double values[EP_GPMF_MAX_ELEMENTS];
+	EpGpmfRun run;
+	uint32_t taken; /* samples of run that ep_gpmf_read_next gave */
+	double values[EP_GPMF_RUN_VALUES];
 } EpGpmfReader;
 
 /* Prepare a reader; arena takes converted texts (it may be reset between reads). */
@@ -239,9 +262,12 @@ extern void ep_gpmf_read_stream(EpGpmfReader *reader, EpGpmfStream *stream);
 extern void ep_gpmf_read_block(EpGpmfReader *reader, EpGpmfStream *stream, EpGpmfBlock *block);
 
 /*
- * The next sample of the stream; EP_DONE at its end.  Anything else refuses one data KLV (whose bytes are in *sample);
+ * The next run of the stream; EP_DONE at its end.  Anything else refuses one data KLV (whose bytes are in *run);
  * reading goes on with the next.
  */
+extern EpCode ep_gpmf_read_run(EpGpmfReader *reader, EpGpmfRun *run, EpError *error) EP_CHECK_RESULT;
+
+/* The same sample by sample, each with its time.  Do not mix both in one block. */
 extern EpCode ep_gpmf_read_next(EpGpmfReader *reader, EpGpmfSample *sample, EpError *error) EP_CHECK_RESULT;
 
 /* The UTC that a GPS9 sample says (days since 2000, seconds of the day); false for any other sample. */

@@ -6,18 +6,18 @@
  */
 #include "format/gpmf/gpmf_klv.h"
 
+/* The bytes that a key is made of. */
+static const bool key_byte[256] = {
+	[' '] = true,
+	['0' ... '9'] = true,
+	['A' ... 'Z'] = true,
+	['a' ... 'z'] = true,
+};
+
 static bool
 key_is_legal(const uint8_t *key)
 {
-	for (int i = 0; i < 4; i++)
-	{
-		uint8_t c = key[i];
-		uint8_t lower = c | 0x20;
-
-		if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == ' '))
-			return false;
-	}
-	return true;
+	return key_byte[key[0]] & key_byte[key[1]] & key_byte[key[2]] & key_byte[key[3]];
 }
 
 /* Step over zero words; true when nothing but zero bytes is left. */
@@ -135,17 +135,22 @@ ep_gpmf_validate(const void *bytes, size_t length, EpError *error)
 }
 
 EpCode
-ep_gpmf_validate_nest(EpCursor content, int depth, EpError *error)
+ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *error)
 {
 	EpGpmfWalk walk;
 	EpGpmfKlv klv;
 	EpCode code;
 	int below;
 
+	*last = 0;
 	ep_gpmf_walk_begin(&walk, content);
 	while ((code = ep_gpmf_walk_next(&walk, &klv, &below, error)) == EP_OK)
+	{
 		if (klv.type == 0 && klv.length > 0 && depth + below + 1 >= EP_GPMF_MAX_DEPTH)
 			return ep_fail(error, EP_E_DEPTH, klv.offset, "nested too deep");
+		if (below == 0)
+			*last = klv.key;
+	}
 	return code == EP_DONE ? EP_OK : code;
 }
 

@@ -69,8 +69,9 @@ extern EpCode ep_gpmf_walk_next(EpGpmfWalk *walk, EpGpmfKlv *klv, int *depth, Ep
  */
 extern EpCode ep_gpmf_validate(const void *bytes, size_t length, EpError *error) EP_CHECK_RESULT;
 
-/* The same for the content of one nest, which may stand depth levels deep. */
-extern EpCode ep_gpmf_validate_nest(EpCursor content, int depth, EpError *error) EP_CHECK_RESULT;
+/* The same for the content of one nest, which may stand depth levels deep.  *last: the key of its last KLV, 0: none. */
+extern EpCode
+ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *error) EP_CHECK_RESULT;
 
 /* Bytes of one element of a simple type; 0 for nests, '?', '#' and unknown types. */
 extern unsigned ep_gpmf_type_size(uint8_t type);

@@ -337,6 +337,8 @@ set_elements(EpGpmfLayout *layout, const EpGpmfKlv *data, const EpGpmfKlv *type,
 			layout->uniform = 0;
 		at += ep_gpmf_type_size(types[i]);
 	}
+	if (layout->has_text || at != layout->stride)
+		layout->uniform = 0;
 	return EP_OK;
 }
 
@@ -367,51 +369,6 @@ ep_gpmf_layout_build(EpGpmfLayout *layout, const EpGpmfKlv *data, const EpGpmfSt
 	layout->sticky = *sticky;
 	layout->data = *data;
 	return EP_OK;
-}
-
-/* The common case: int16 with one divisor (accelerometer, gyroscope, quaternions). */
-static void
-decode_int16(const uint8_t *p, unsigned count, double scale, double *values)
-{
-	for (unsigned i = 0; i < count; i++)
-		values[i] = (int16_t) ep_load_be16(p + 2 * i) / scale;
-}
-
-static void
-calibrate(const EpGpmfLayout *layout, double *values)
-{
-	double in[EP_GPMF_MAX_AXES];
-	unsigned n = layout->count;
-
-	memcpy(in, values, n * sizeof *in);
-	for (unsigned y = 0; y < n; y++)
-	{
-		double sum = 0;
-
-		for (unsigned x = 0; x < n; x++)
-			sum += layout->matrix[y * n + x] * in[x];
-		values[y] = sum;
-	}
-}
-
-void
-ep_gpmf_layout_decode(const EpGpmfLayout *layout, const uint8_t *sample, double *values)
-{
-	if (layout->uniform == 's')
-		decode_int16(sample, layout->count, layout->element[0].scale, values);
-	else
-	{
-		for (unsigned i = 0; i < layout->count; i++)
-		{
-			const EpGpmfElement *e = &layout->element[i];
-			double value =
-				ep_gpmf_type_is_text(e->type) ? 0 : ep_gpmf_number(e->type, sample + e->at) / e->scale;
-
-			values[i] = e->negate ? 0 - value : value; /* 0 stays +0 */
-		}
-	}
-	if (layout->calibrated)
-		calibrate(layout, values);
 }
 
 size_t

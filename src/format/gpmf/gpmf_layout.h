@@ -54,10 +54,10 @@ typedef struct EpGpmfLayout
 	uint32_t version;    /* grows with every change */
 	uint16_t count;      /* elements per sample */
 	uint8_t stride;      /* bytes per sample */
-	uint8_t uniform; /* the one type that all elements have, scaled by one divisor, in stored order; or 0 */
-	bool whole_text; /* type c or u: the KLV is one string, there are no elements */
-	bool has_text;   /* some element is text (F, c, u, U, G) */
-	bool calibrated; /* matrix holds an MTRX of count x count */
+	uint8_t uniform;     /* the type of all elements: numbers side by side, not turned, one divisor; or 0 */
+	bool whole_text;     /* type c or u: the KLV is one string, there are no elements */
+	bool has_text;       /* some element is text (F, c, u, U, G) */
+	bool calibrated;     /* matrix holds an MTRX of count x count */
 	EpGpmfElement element[EP_GPMF_MAX_ELEMENTS];
 	double matrix[EP_GPMF_MAX_AXES * EP_GPMF_MAX_AXES];
 } EpGpmfLayout;
@@ -80,10 +80,12 @@ extern EpCode ep_gpmf_layout_build(EpGpmfLayout *layout, const EpGpmfKlv *data, 
 								   EpError *error) EP_CHECK_RESULT;
 
 /*
- * The values of one sample of layout->stride bytes: (double) raw / (double) SCAL, re-oriented.
- * Text elements give 0.  A divisor of 0 gives Infinity or NaN, as IEEE 754 has it.
+ * The values of samples side by side, layout->stride bytes each: (double) raw / (double) SCAL, re-oriented,
+ * layout->count for one sample after the other.  Text elements give 0.  A divisor of 0 gives Infinity or NaN, as
+ * IEEE 754 has it.
  */
-extern void ep_gpmf_layout_decode(const EpGpmfLayout *layout, const uint8_t *sample, double *values);
+extern void
+ep_gpmf_layout_decode(const EpGpmfLayout *layout, const uint8_t *bytes, unsigned samples, double *values);
 
 /* True for the types whose elements are text: F c u U G. */
 extern bool ep_gpmf_type_is_text(uint8_t type);

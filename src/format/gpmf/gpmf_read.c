@@ -1,9 +1,10 @@
 /*
  * gpmf_read.c
- *	  Samples, one by one: values, text, time.
+ *	  Samples in runs, or one by one with their time: values and text.
  *
- * Streams are read one after the other, each in the order of its payloads.  Per sample nothing is
- * allocated or looked up; the layout is rebuilt only where a payload says something new.
+ * Streams are read one after the other, each in the order of its payloads.  A run is decoded at once into the reader's
+ * array, a sample is a view of it.  Nothing is allocated or looked up per sample; the layout is rebuilt only where a
+ * payload says something new.
  */
 #include "format/gpmf/gpmf_decode.h"
 
@@ -23,6 +24,7 @@ ep_gpmf_read_begin(EpGpmfReader *reader, const EpGpmfLog *log, EpArena *arena)
 	reader->in_block = false;
 	reader->layout.data.value = NULL;
 	reader->layout.version = 0;
+	reader->run.samples = reader->taken = 0;
 }
 
 void
@@ -34,6 +36,7 @@ ep_gpmf_read_block(EpGpmfReader *reader, EpGpmfStream *stream, EpGpmfBlock *bloc
 	reader->in_block = false;
 	reader->refused = false;
 	reader->layout.data.value = NULL;
+	reader->run.samples = reader->taken = 0;
 }
 
 void
@@ -51,7 +54,8 @@ enter_block(EpGpmfReader *reader)
 	const uint8_t *head = log->bytes + reader->block->strm;
 	size_t length = (size_t) head[5] * ep_load_be16(head + 6);
 
-	ep_gpmf_strm_begin(&reader->strm, (EpCursor){log->bytes, head + 8, head + 8 + length}, &none);
+	ep_gpmf_strm_begin_key(&reader->strm, (EpCursor){log->bytes, head + 8, head + 8 + length},
+						   reader->stream->key, &none);
 	reader->klv = 0;
 	reader->data.repeat = 0;
 	reader->sample = 0;
@@ -165,25 +169,23 @@ set_time(const EpGpmfReader *reader, EpGpmfSample *sample)
 		set_at(sample, log->started_at + micros);
 }
 
+/* ---- runs ---- */
+
 static void
-describe(EpGpmfReader *reader, EpGpmfSample *sample, const uint8_t *bytes, size_t length)
+describe_run(const EpGpmfReader *reader, EpGpmfRun *run)
 {
-	sample->stream = reader->stream;
-	sample->payload = reader->block->payload;
-	sample->klv = reader->klv - 1;
-	sample->sample = reader->sample;
-	sample->bytes = bytes;
-	sample->length = length;
-	sample->layout = reader->layout.version;
-	sample->count = reader->layout.count;
-	sample->values = reader->values;
-	sample->elements = reader->layout.element;
-	sample->label = (EpGpmfText){NULL, 0};
+	*run = (EpGpmfRun){.stream = reader->stream,
+					   .bytes = reader->data.value,
+					   .length = reader->data.length,
+					   .payload = reader->block->payload,
+					   .klv = reader->klv - 1,
+					   .sample = reader->sample,
+					   .values = reader->values};
 }
 
 /* Begin the next data KLV: its layout, or a refusal that names its bytes. */
 static EpCode
-begin_klv(EpGpmfReader *reader, EpGpmfSample *sample, EpError *error)
+begin_klv(EpGpmfReader *reader, EpGpmfRun *run, EpError *error)
 {
 	EpCode code;
 
@@ -192,40 +194,92 @@ begin_klv(EpGpmfReader *reader, EpGpmfSample *sample, EpError *error)
 	code = ep_gpmf_layout_build(&reader->layout, &reader->data, &reader->strm.sticky, error);
 	if (code == EP_OK)
 		return EP_OK;
-	describe(reader, sample, reader->data.value, reader->data.length);
+	describe_run(reader, run);
 	reader->data.repeat = 0;
 	reader->refused = reader->data.type == '#';
 	return code;
 }
 
+/* A KLV of text is one run of one sample without values. */
+static EpCode
+read_text(EpGpmfReader *reader, EpGpmfRun *run, EpError *error)
+{
+	reader->sample = reader->data.repeat;
+	run->samples = 1;
+	run->label = ep_gpmf_text(reader->data.value, reader->data.length, reader->arena);
+	return run->label.bytes != NULL ? EP_OK
+									: ep_fail(error, EP_E_MEMORY, reader->data.offset, "out of memory");
+}
+
 EpCode
-ep_gpmf_read_next(EpGpmfReader *reader, EpGpmfSample *sample, EpError *error)
+ep_gpmf_read_run(EpGpmfReader *reader, EpGpmfRun *run, EpError *error)
 {
 	const EpGpmfLayout *layout = &reader->layout;
-	const uint8_t *bytes;
+	uint32_t room;
 
 	if (reader->block == NULL || !reader->in_block || reader->sample >= reader->data.repeat)
 	{
-		EpCode code = begin_klv(reader, sample, error);
+		EpCode code = begin_klv(reader, run, error);
 
 		if (code != EP_OK)
 			return code;
 	}
+	describe_run(reader, run);
 	if (layout->whole_text)
+		return read_text(reader, run, error);
+	room = EP_GPMF_RUN_VALUES / layout->count;
+	run->count = layout->count;
+	run->length = layout->stride;
+	run->bytes += (size_t) reader->sample * layout->stride;
+	run->samples = reader->data.repeat - reader->sample;
+	if (run->samples > room)
+		run->samples = room;
+	ep_gpmf_layout_decode(layout, run->bytes, run->samples, reader->values);
+	reader->sample += run->samples;
+	return EP_OK;
+}
+
+/* ---- samples ---- */
+
+/* The next sample of the reader's run. */
+static void
+take_sample(EpGpmfReader *reader, EpGpmfSample *sample)
+{
+	const EpGpmfRun *run = &reader->run;
+	uint32_t i = reader->taken;
+
+	*sample = (EpGpmfSample){.stream = run->stream,
+							 .bytes = run->bytes + i * run->length,
+							 .length = run->length,
+							 .payload = run->payload,
+							 .klv = run->klv,
+							 .sample = run->sample + i,
+							 .count = run->count,
+							 .layout = reader->layout.version,
+							 .values = run->values + (size_t) i * run->count,
+							 .elements = reader->layout.element,
+							 .label = run->label};
+}
+
+EpCode
+ep_gpmf_read_next(EpGpmfReader *reader, EpGpmfSample *sample, EpError *error)
+{
+	EpCode code = EP_OK;
+
+	if (reader->taken >= reader->run.samples)
 	{
-		describe(reader, sample, reader->data.value, reader->data.length);
-		sample->label = ep_gpmf_text(reader->data.value, reader->data.length, reader->arena);
-		if (sample->label.bytes == NULL)
-			return ep_fail(error, EP_E_MEMORY, reader->data.offset, "out of memory");
-		reader->sample = reader->data.repeat;
+		reader->run.samples = reader->taken = 0;
+		code = ep_gpmf_read_run(reader, &reader->run, error);
+		if (code == EP_DONE)
+			return code;
 	}
-	else
+	take_sample(reader, sample);
+	if (code != EP_OK)
 	{
-		bytes = reader->data.value + (size_t) reader->sample * layout->stride;
-		describe(reader, sample, bytes, layout->stride);
-		ep_gpmf_layout_decode(layout, bytes, reader->values);
-		reader->sample++;
+		reader->run.samples = 0;
+		return code;
 	}
+	reader->taken++;
 	set_time(reader, sample);
 	return EP_OK;
 }
