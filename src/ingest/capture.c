@@ -8,6 +8,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
+#include "partitioning/partdesc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -149,10 +150,25 @@ close_leaf(EpCapture *capture)
 	capture->slot = NULL;
 }
 
-static void
-check_is_leaf(Oid relation, Oid raw_table)
+/* Is it attached to the root itself?  The relcache knows that, so that pg_inherits is not searched by every statement. */
+static bool
+is_partition_of(Oid relation, Relation root)
 {
-	while (relation != raw_table)
+	PartitionDesc partitions;
+
+	if (root->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	partitions = RelationGetPartitionDesc(root, false);
+	for (int i = 0; i < partitions->nparts; i++)
+		if (partitions->oids[i] == relation)
+			return true;
+	return false;
+}
+
+static void
+check_is_leaf(Oid relation, Relation root)
+{
+	while (relation != RelationGetRelid(root) && !is_partition_of(relation, root))
 	{
 		if (!get_rel_relispartition(relation))
 			ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -170,11 +186,11 @@ open_leaf(EpCapture *capture, Oid relation)
 	Relation root;
 
 	close_leaf(capture);
-	check_is_leaf(relation, capture->raw_table);
+	root = table_open(capture->raw_table, NoLock);
+	check_is_leaf(relation, root);
 	capture->leaf = table_open(relation, AccessShareLock);
 	capture->slot = table_slot_create(capture->leaf, NULL);
 	MemoryContextSwitchTo(old);
-	root = table_open(capture->raw_table, NoLock);
 	capture->raw_id = attribute_in_leaf(capture, root, stream->raw_id);
 	capture->received_at = attribute_in_leaf(capture, root, stream->received_at);
 	capture->payload = attribute_in_leaf(capture, root, stream->payload);
