@@ -1,6 +1,6 @@
 -- lifecycle/maintenance.sql: what has to be done again and again, in small steps that commit.
 --
--- run_maintenance() takes the steps in order: partitions ahead (and rows out of default partitions), promotion of rescued attributes, refresh of flight tables and
+-- run_maintenance() takes the steps in order: partitions ahead (and rows out of default partitions), raw rows that were not ingested, promotion of rescued attributes, refresh of flight tables and
 -- rollups, retention, housekeeping. Each step is one transaction of its own: one that fails is noted in maintenance_log and stops no other; two
 -- runs at a time do not get into each other's way, the second passes over what the first is at. What touches a user's
 -- tables runs as their owner, confined as in rollup/rollup.c.
@@ -11,7 +11,7 @@
 --
 -- Retention drops whole partitions. Before it does, the rollups of the table must have no dirty bucket there; afterwards
 -- those buckets are frozen (_rollup.frozen_until): aggregates outlive their events, and late events cannot replace a day
--- by its stub. Raw rows stay while one of them has an unresolved rejection. Locks are tried, never queued for.
+-- by its stub. Raw rows stay while one of them was not ingested or has an unresolved rejection. Locks are tried, never queued for.
 --
 -- Only the extension's owner runs these: they read every stream.
 
@@ -115,6 +115,10 @@ BEGIN
     IF target_id IS NULL THEN
         ids := @extschema@._rollup_run_as(owner, '', 'UTC', format('SELECT int8range(min(raw_id), max(raw_id), ''[]'') FROM %s', part),
                                           NULL, NULL)::int8range;
+        PERFORM @extschema@._sweep_find(stream_id);
+        IF EXISTS (SELECT FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id <@ ids) THEN
+            RETURN 'raw rows that were not ingested';
+        END IF;
         SELECT 'unresolved rejections' INTO holder FROM @extschema@._rejection j
         WHERE j.stream_id = $1 AND j.raw_id BETWEEN lower(ids) AND upper(ids) - 1 AND j.stage <> 'duplicate' LIMIT 1;
     ELSE
@@ -130,7 +134,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid) IS
-    'what keeps a partition from being dropped by retention: unresolved rejections, or dirty buckets';
+    'what keeps a partition from being dropped by retention: raw rows that were not ingested, unresolved rejections, or dirty buckets';
 
 -- Drop the oldest partition that is past its time, if any. A step each, so that locks are short.
 CREATE FUNCTION _maintenance_retain(relation regclass, owner oid, stream_id int, target_id int, keep interval) RETURNS boolean
@@ -172,16 +176,18 @@ END
 $$;
 COMMENT ON FUNCTION _maintenance_tell_partman(regclass, interval) IS 'let part_config.retention say what the stream says';
 
--- Old counters become one row per stream and minute.
+-- Old counters become one row per stream and minute, once the sweep has compared them with raw rows.
 CREATE FUNCTION _maintenance_fold_counters() RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH old AS (
-        SELECT n.stream_id, date_trunc('minute', n.at) AS minute FROM @extschema@._counter n
-        WHERE n.at < now() - interval '1 hour' GROUP BY 1, 2 HAVING count(*) > 1),
+        SELECT n.stream_id, date_trunc('minute', n.at) AS minute, w.settled_xmin
+        FROM @extschema@._counter n JOIN @extschema@._sweep w USING (stream_id)
+        WHERE n.at < now() - interval '1 hour' AND @extschema@._sweep_xid8(n.xmin) < w.settled_xmin GROUP BY 1, 2, 3 HAVING count(*) > 1),
     gone AS (
         DELETE FROM @extschema@._counter n USING old
-        WHERE n.stream_id = old.stream_id AND date_trunc('minute', n.at) = old.minute RETURNING n.*)
+        WHERE n.stream_id = old.stream_id AND date_trunc('minute', n.at) = old.minute
+        AND @extschema@._sweep_xid8(n.xmin) < old.settled_xmin RETURNING n.*)
     INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,
                                       discarded_values)
     SELECT g.stream_id, max(g.at), sum(g.raw_rows), sum(g.bytes), sum(g.events), sum(g.typed), sum(g.rejected),
@@ -233,6 +239,7 @@ BEGIN
     PERFORM @extschema@._maintenance_step('forget', 'dropped tables',
         'SELECT @extschema@._flight_table_sweep() OPERATOR(pg_catalog.+) @extschema@._rollup_sweep()');
     COMMIT;
+    CALL @extschema@._maintenance_sweep();
     CALL @extschema@._maintenance_promote();
     FOR t IN SELECT * FROM @extschema@._maintenance_flight_tables() LOOP
         PERFORM @extschema@._maintenance_step('refresh flights', t.name,
@@ -275,7 +282,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE run_maintenance() IS
-    'partitions ahead, columns for rescued attributes, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
+    'partitions ahead, raw rows that were not ingested, columns for rescued attributes, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
 
 REVOKE ALL ON FUNCTION _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables(),
     _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid),

@@ -1,0 +1,180 @@
+-- lifecycle/sweep.sql: raw rows that came in without being ingested.
+--
+-- Triggers do not fire for logical replication and session_replication_role = replica, may be disabled, and statement triggers of
+-- the raw table do not fire for an insert straight into a partition. Such rows are found here, and taken through the pipeline.
+--
+-- What is compared: each transaction that ingested has left counters, in the same (sub)transaction as its raw rows. So
+-- raw rows are counted by their xmin and held against _counter.raw_rows by its xmin. Where there are more rows than were
+-- counted, the rows of that transaction are decoded and those with an event that is nowhere are taken (_unprocessed). Rows that
+-- were moved, updated or restored come with a new xmin, too, and prove to be all right; then the transaction is remembered.
+--
+-- How little is read: only raw rows with ids above _sweep.settled, where the BRIN index leads. Each run proposes the highest
+-- id it sees; it is settled by the first later run that begins when all transactions of that time have ended, for those that
+-- come after get higher ids. A writer that is at work for long holds it back. Counters are folded only below it. So a row that
+-- somebody gives a low id by hand is not found: replay(stream, raw_ids) takes it.
+--
+-- Raw rows whose events are all duplicates, or that have no event, leave no trace. Went they by the trigger, they are not
+-- counted either; reconcile() knows them.
+--
+-- Transaction ids mean nothing in another cluster or for a table that was restored; there, raw rows have no counters,
+-- and what is above the mark is decoded once.
+
+CREATE TABLE _sweep (
+    stream_id     int PRIMARY KEY REFERENCES _stream ON DELETE CASCADE,
+    cluster       bigint NOT NULL,
+    raw_table     oid NOT NULL,         -- a number: another one after a restore
+    settled       bigint NOT NULL DEFAULT -9223372036854775808, -- raw rows up to this id have been looked at
+    settled_xmin  xid8,                 -- and they are all that transactions before this one have written
+    proposed      bigint,
+    proposed_xmin xid8,
+    proposed_xmax xid8                  -- proposed is settled when all transactions before this one have ended
+);
+COMMENT ON TABLE _sweep IS 'how far the raw rows of each stream were searched for rows that were not ingested';
+
+CREATE TABLE _sweep_transaction (
+    stream_id   int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    transaction xid NOT NULL
+);
+COMMENT ON TABLE _sweep_transaction IS 'transactions above the mark that have raw rows without counters, and were looked into';
+
+CREATE TABLE _sweep_row (
+    stream_id int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    raw_id    bigint NOT NULL,
+    PRIMARY KEY (stream_id, raw_id)
+);
+COMMENT ON TABLE _sweep_row IS 'raw rows that wait to be ingested by maintenance';
+SELECT pg_catalog.pg_extension_config_dump('_sweep', '');
+SELECT pg_catalog.pg_extension_config_dump('_sweep_transaction', '');
+SELECT pg_catalog.pg_extension_config_dump('_sweep_row', '');
+
+CREATE FUNCTION _sweep_streams() RETURNS TABLE (stream_id int, name text)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.stream_id, s.event_table::text FROM @extschema@._stream s
+    JOIN pg_class e ON e.oid = s.event_table JOIN pg_class r ON r.oid = s.raw_table ORDER BY s.stream_id
+$$;
+COMMENT ON FUNCTION _sweep_streams() IS 'the streams whose tables are there';
+
+-- {"last": highest raw id, "rows": {transaction: raw rows}} above a mark.
+CREATE FUNCTION _sweep_count(raw_table regclass, settled bigint) RETURNS jsonb
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._rollup_run_as(c.relowner, '', 'UTC', format(
+        'SELECT jsonb_build_object(''last'', max(g.last), ''rows'', coalesce(jsonb_object_agg(g.x, g.n), ''{}'')) '
+        'FROM (SELECT r.xmin::text, count(*), max(r.raw_id) FROM %s r WHERE r.raw_id > %s GROUP BY r.xmin) g (x, n, last)',
+        raw_table, settled), NULL, NULL)::jsonb
+    FROM pg_class c WHERE c.oid = raw_table
+$$;
+COMMENT ON FUNCTION _sweep_count(regclass, bigint) IS 'how many raw rows above a mark each transaction has written';
+
+CREATE FUNCTION _sweep_ids(raw_table regclass, settled bigint, transactions xid[]) RETURNS bigint[]
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@._rollup_run_as(c.relowner, '', 'UTC', format(
+        'SELECT array_agg(r.raw_id) FROM %s r WHERE r.raw_id > %s AND r.xmin = ANY (%L)', raw_table, settled, transactions),
+        NULL, NULL)::bigint[]
+    FROM pg_class c WHERE c.oid = raw_table
+$$;
+COMMENT ON FUNCTION _sweep_ids(regclass, bigint, xid[]) IS 'the raw rows above a mark that these transactions have written';
+
+-- Find rows that were not ingested, and put them into _sweep_row.
+CREATE FUNCTION _sweep_find(stream_id int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    here   bigint := (SELECT system_identifier FROM pg_control_system());
+    s      @extschema@._stream;
+    mark   @extschema@._sweep;
+    before pg_snapshot := pg_current_snapshot();
+    ended  boolean;
+    seen   jsonb;
+    odd    xid[];
+BEGIN
+    SELECT * INTO s FROM @extschema@._stream t WHERE t.stream_id = $1;
+    INSERT INTO @extschema@._sweep (stream_id, cluster, raw_table) VALUES ($1, here, s.raw_table) ON CONFLICT DO NOTHING;
+    SELECT * INTO mark FROM @extschema@._sweep w WHERE w.stream_id = $1 FOR UPDATE;
+    IF mark.cluster <> here OR mark.raw_table <> s.raw_table THEN
+        DELETE FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1;
+        mark.settled_xmin := NULL;
+        mark.proposed := NULL;
+    END IF;
+    ended := mark.proposed_xmax <= pg_snapshot_xmin(before);
+    seen := @extschema@._sweep_count(s.raw_table, mark.settled);
+    DELETE FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1 AND NOT seen -> 'rows' ? t.transaction::text;
+    SELECT array_agg(r.key::xid) INTO odd
+    FROM jsonb_each_text(seen -> 'rows') r
+    LEFT JOIN (SELECT n.xmin, sum(n.raw_rows) FROM @extschema@._counter n WHERE n.stream_id = $1 GROUP BY n.xmin) counted (x, n) ON counted.x = r.key::xid
+    WHERE r.value::bigint > coalesce(counted.n, 0)
+    AND NOT EXISTS (SELECT FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1 AND t.transaction = r.key::xid);
+    INSERT INTO @extschema@._sweep_transaction SELECT $1, x FROM unnest(odd) x;
+    INSERT INTO @extschema@._sweep_row
+    SELECT $1, id FROM unnest(@extschema@._unprocessed(s.event_table, @extschema@._sweep_ids(s.raw_table, mark.settled, odd))) id
+    ON CONFLICT DO NOTHING;
+    IF mark.proposed IS NOT NULL AND ended THEN
+        mark.settled := mark.proposed;
+        mark.settled_xmin := mark.proposed_xmin;
+    END IF;
+    -- Whoever is at work now may have written below what was seen: the transactions of this moment, not those of the start.
+    IF mark.proposed IS NULL OR ended THEN
+        mark.proposed := greatest(mark.settled, (seen ->> 'last')::bigint);
+        mark.proposed_xmin := pg_snapshot_xmin(before);
+        mark.proposed_xmax := pg_snapshot_xmax(pg_current_snapshot());
+    END IF;
+    UPDATE @extschema@._sweep w SET cluster = here, raw_table = s.raw_table, settled = mark.settled, settled_xmin = mark.settled_xmin,
+        proposed = mark.proposed, proposed_xmin = mark.proposed_xmin, proposed_xmax = mark.proposed_xmax
+    WHERE w.stream_id = $1;
+END
+$$;
+COMMENT ON FUNCTION _sweep_find(int) IS 'look for raw rows that were not ingested, above those that were looked at before';
+
+-- A row's transaction id has lost its upper half, which is that of the latest time when it can have been in use.
+CREATE FUNCTION _sweep_xid8(transaction xid) RETURNS xid8
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (low + ((next - low) >> 32 << 32))::text::xid8
+    FROM (SELECT transaction::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint) ids (low, next)
+$$;
+COMMENT ON FUNCTION _sweep_xid8(xid) IS 'the 64 bits of the id of a transaction that has ended';
+
+-- Ingest some of the rows that were found.
+CREATE FUNCTION _sweep_take(stream_id int, most int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    s     @extschema@._stream;
+    ids   bigint[] := ARRAY(SELECT w.raw_id FROM @extschema@._sweep_row w WHERE w.stream_id = $1 ORDER BY w.raw_id LIMIT most);
+    bytes bigint;
+BEGIN
+    SELECT * INTO s FROM @extschema@._stream t WHERE t.stream_id = $1;
+    DELETE FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id = ANY (ids);
+    bytes := (SELECT @extschema@._rollup_run_as(c.relowner, '', 'UTC', format(
+        'SELECT sum(octet_length(r.payload)) FROM %s r WHERE r.raw_id = ANY (%L) AND r.raw_id BETWEEN %s AND %s',
+        s.raw_table, ids, ids[1], ids[cardinality(ids)]), NULL, NULL) FROM pg_class c WHERE c.oid = s.raw_table);
+    INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued)
+    SELECT $1, now(), r.raw_rows, coalesce(bytes, 0), 0, 0, 0, 0, 0 FROM @extschema@._replay(s.event_table, ids) r;
+END
+$$;
+COMMENT ON FUNCTION _sweep_take(int, int) IS 'ingest raw rows that were found, with the lowest ids first';
+
+CREATE PROCEDURE _maintenance_sweep()
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN SELECT * FROM @extschema@._sweep_streams() LOOP
+        PERFORM @extschema@._maintenance_step('sweep', t.name, pg_catalog.format('SELECT @extschema@._sweep_find(%s)', t.stream_id), '1 second');
+        COMMIT;
+        WHILE EXISTS (SELECT FROM @extschema@._sweep_row w WHERE w.stream_id OPERATOR(pg_catalog.=) t.stream_id) LOOP
+            EXIT WHEN NOT @extschema@._maintenance_step('sweep', t.name, pg_catalog.format('SELECT @extschema@._sweep_take(%s, 10000)', t.stream_id));
+            COMMIT;
+        END LOOP;
+        COMMIT;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE _maintenance_sweep() IS 'ingest the raw rows that came in without, in small transactions';
+
+REVOKE ALL ON FUNCTION _sweep_streams(), _sweep_count(regclass, bigint), _sweep_ids(regclass, bigint, xid[]), _sweep_xid8(xid), _sweep_find(int),
+    _sweep_take(int, int) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE _maintenance_sweep() FROM PUBLIC;
