@@ -230,7 +230,9 @@ make_partitions(EpPartitionChange *change)
 
 	if (ep_worker_is_wanted(change->target->relation) && ep_worker_partitions(change))
 		return;
-	if (!ep_attempt(ep_evolve_partitions, change, &error))
+	/* Once more after a deadlock or a lock timeout: who was in our way has most likely made them. */
+	if (!ep_attempt(ep_evolve_partitions, change, &error) &&
+		(strcmp(ep_evolve_refusal(error), "lock") != 0 || !ep_attempt(ep_evolve_partitions, change, &error)))
 		ereport(WARNING, (errmsg("could not create partitions of \"%s\": %s",
 								 get_rel_name(change->target->relation), error->message),
 						  errdetail("Events that need them are rejected; their raw rows stay.")));
@@ -282,11 +284,11 @@ ep_ingest_evolve(EpIngest *ingest)
 	MemoryContext old = MemoryContextSwitchTo(ingest->context);
 
 	qsort(ingest->works, ingest->work_count, sizeof(EpTargetWork *), compare_relations);
+	/* Making partitions may wait for others who do: before we hold locks that they may wait for. */
 	for (int i = 0; i < ingest->work_count; i++)
-	{
-		evolve_columns(ingest, ingest->works[i]);
 		if (ingest->works[i]->missing_count > 0)
 			evolve_partitions(ingest, ingest->works[i]);
-	}
+	for (int i = 0; i < ingest->work_count; i++)
+		evolve_columns(ingest, ingest->works[i]);
 	MemoryContextSwitchTo(old);
 }

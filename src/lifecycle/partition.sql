@@ -161,6 +161,12 @@ BEGIN
     IF config.period IS NULL THEN
         RAISE EXCEPTION 'table % is not managed by pg_partman', relation USING ERRCODE = 'undefined_object';
     END IF;
+    -- pg_partman's maintenance makes a table first and asks for the lock on its parent then, we the other way round: a deadlock,
+    -- were both at it. It does nothing while somebody has its advisory lock. While it runs we wait, but not for ever.
+    FOR try IN 1..200 LOOP
+        EXIT WHEN pg_try_advisory_xact_lock_shared(hashtext('pg_partman run_maintenance'));
+        PERFORM pg_sleep(0.01);
+    END LOOP;
     -- What ATTACH will take: one maker of partitions per table at a time, and no reader or writer waits.
     EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', relation);
     IF EXISTS (SELECT FROM unnest(times) t WHERE t < '0001-01-01' OR t >= '9999-01-01') THEN

@@ -11,7 +11,6 @@ use Test::More;
 
 my $node = new_node('busy', "timezone = 'UTC'", "deadlock_timeout = '100ms'", "autovacuum_naptime = '1s'");
 load_oracle($node);
-# Half of what comes in is past its retention when the maintenance looks at it.
 sql($node, q~SELECT create_stream('e', 'json', event_time => 'at', event_id => 'id', route_by => 'r');
 	SELECT create_rollup('per_day', 'e', 'SELECT count(*) AS n FROM e WHERE event_time >= $1 AND event_time < $2', bucket => '1 day');
 	INSERT INTO e_raw (payload) VALUES ('{"at": "2026-01-01", "id": "first"}')~);
@@ -38,7 +37,7 @@ sub inserts
 	{
 		my $day = $n % 3 == 0 ? "now() + interval '@{[$n % 12]} days'" : $n % 3 == 1 ? "timestamptz '2026-01-01' + interval '@{[$n % 40]} days'" : 'now()';
 		my $route = $n % 4 == 0 ? 't' . $n % 8 : '';
-		my $new = $n % 10 == 0 ? ", 'w$w n$n', $n" : ", 'n', $n";
+		my $new = $n % 10 == 0 ? ", 'w${w}_n$n', $n" : ", 'n', $n";
 		my $insert = "INSERT INTO e_raw (payload) SELECT json_build_object('at', $day, 'id', '$w.$n', 'r', '$route'$new);";
 		push @statements, $n % 5 == 0 ? "BEGIN; $insert COMMIT;" : $insert;
 	}
@@ -54,20 +53,24 @@ my @sessions = (
 for my $session (@sessions)
 {
 	$session->{run}->finish;
-	is(slurp_file("$session->{file}.err"), '', "$session->{name} neither failed nor was warned");
+	# A step of ours that did not get its lock in time says so and comes again.
+	my $said = join '', grep { /(ERROR|WARNING):/ && !/maintenance step .* due to lock timeout/ } split /^/, slurp_file("$session->{file}.err");
+	is($said, '', "$session->{name} neither failed nor was warned");
 }
 
 is(sql($node, q~SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-	WHERE i.inhparent IN (SELECT relation FROM _target UNION SELECT raw_table FROM _stream) AND pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'~), '0',
-	'there is no default partition');
+	WHERE i.inhparent IN (SELECT relation FROM _target) AND pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'~), '0',
+	'no event table has a default partition');
+is(sql($node, 'SELECT count(*) FROM e_raw_default'), '0', 'and that of the raw table is empty');
 is(sql($node, 'SELECT typed, rejected, duplicates FROM stream_stats'), '361|0|0', 'every event is a row');
 is(sql($node, "SELECT * FROM oracle('e', 'id') LIMIT 5"), '', 'the event tables are what the raw table says');
 is(sql($node, "SELECT * FROM verify('e', NULL) LIMIT 5"), '', 'so says verify()');
 is(sql($node, "SELECT * FROM unbalanced('e')"), '', 'the counters balance');
-is(sql($node, 'SELECT step, object, last_error FROM maintenance_log WHERE failures > 0'), '', 'no step of the maintenance failed last');
+sql($node, 'CALL event_pipeline.run_maintenance()');
+is(sql($node, 'SELECT step, object, last_error FROM maintenance_log WHERE failures > 0'), '', 'no step of the maintenance fails');
 sql($node, "SELECT refresh_rollup('per_day')");
 is(sql($node, "SELECT count(*) FROM verify_rollup('per_day')"), '0', 'the rollup is right');
-unlike(slurp_file($node->logfile), qr/deadlock detected/, 'nobody deadlocked');
+is(scalar(() = slurp_file($node->logfile) =~ /deadlock detected/g), 0, 'nobody deadlocked');
 
 $node->stop;
 done_testing();
