@@ -207,7 +207,7 @@ json_stream(EpGpmfJson *json, EpGpmfValue *value, EpGpmfStream *stream, bool qui
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (code == EP_OK && quirks)
-			ep_gpmf_quirks_correct(stream, value->reader.values, sample.count);
+			ep_gpmf_quirks_correct(&value->reader, &sample);
 		if (code == EP_OK)
 			json_sample(json, &sample);
 		ep_arena_reset(&value->scratch);

@@ -245,7 +245,7 @@ put_samples(EpGpmfValue *value, EpGpmfStream *stream, bool named, bool quirks, R
 		if (code != EP_OK)
 			continue;
 		if (quirks)
-			ep_gpmf_quirks_correct(stream, value->reader.values, sample.count);
+			ep_gpmf_quirks_correct(&value->reader, &sample);
 		if (row.layout != sample.layout)
 			fit_row(&row, &sample);
 		row.values[3] = Int32GetDatum((int32) sample.payload);

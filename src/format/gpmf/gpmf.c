@@ -480,7 +480,7 @@ next_sample(EpDecoder *decoder, GpmfState *state, EpEvent *event)
 			return code;
 		}
 		if (state->quirks)
-			ep_gpmf_quirks_correct(sample.stream, state->reader->values, sample.count);
+			ep_gpmf_quirks_correct(state->reader, &sample);
 		return sample_event(decoder, state, &sample, event);
 	}
 	return EP_DONE;

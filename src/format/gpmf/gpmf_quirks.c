@@ -94,13 +94,16 @@ corrected(const EpGpmfStream *stream, const EpGpmfQuirk *quirk, double value)
 }
 
 void
-ep_gpmf_quirks_correct(const EpGpmfStream *stream, double *values, unsigned count)
+ep_gpmf_quirks_correct(EpGpmfReader *reader, const EpGpmfSample *sample)
 {
+	const EpGpmfStream *stream = sample->stream;
+	double *values = reader->values + (sample->values - reader->values);
+
 	for (size_t i = 0; i < sizeof quirks / sizeof *quirks; i++)
 	{
 		unsigned element = quirks[i].element;
 
-		if (strcmp(quirks[i].fourcc, stream->fourcc) == 0 && element < count &&
+		if (strcmp(quirks[i].fourcc, stream->fourcc) == 0 && element < sample->count &&
 			ep_gpmf_quirk_find(stream, element) != NULL)
 			values[element] = corrected(stream, &quirks[i], values[element]);
 	}

@@ -33,7 +33,7 @@ extern const EpGpmfQuirk *ep_gpmf_quirk_of(const char *fourcc, unsigned element)
 /* The quirk that this stream's element has, or NULL. */
 extern const EpGpmfQuirk *ep_gpmf_quirk_find(const EpGpmfStream *stream, unsigned element);
 
-/* Put right the values of a sample that was just read. */
-extern void ep_gpmf_quirks_correct(const EpGpmfStream *stream, double *values, unsigned count);
+/* Put right the values of the sample that reader has just given; they are its own. */
+extern void ep_gpmf_quirks_correct(EpGpmfReader *reader, const EpGpmfSample *sample);
 
 #endif /* EP_GPMF_QUIRKS_H */
