@@ -58,7 +58,7 @@ bench_pgbench()
 {
 	local script=$1
 	shift
-	as_server "$bindir/pgbench" -n -h "$folder" -p "$port" -U postgres -f /dev/stdin "$@" postgres <"$bench/sql/$script.sql"
+	as_server "$bindir/pgbench" -n -h "$folder" -p "$port" -U postgres -f - "$@" postgres <"$bench/sql/$script.sql"
 }
 
 # --- samples ---
