@@ -58,11 +58,14 @@ void
 ep_protobuf_raise(const EpError *error)
 {
 	const char *state = ep_sqlstate(error->code);
+	const char *where = error->path != NULL ? psprintf("At \"%s\", byte %zu", error->path, error->offset)
+											: psprintf("At byte %zu", error->offset);
 
 	ereport(ERROR, (errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
 					errmsg("%s", error->message),
-					error->path != NULL ? errdetail("At \"%s\", byte %zu.", error->path, error->offset)
-										: errdetail("At byte %zu.", error->offset)));
+					error->expected != NULL && error->found != NULL
+						? errdetail("%s: expected %s, found %s.", where, error->expected, error->found)
+						: errdetail("%s.", where)));
 }
 
 static void

@@ -43,13 +43,33 @@ CREATE FUNCTION protobuf_to_json(message_type text, payload bytea, subject text 
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_json';
 COMMENT ON FUNCTION protobuf_to_json(text, bytea, text, int, boolean) IS
 'a protobuf message as ProtoJSON; subject is needed when two define the message type, version NULL means the newest that defines it.
-Stable, not immutable: the registry can change';
+U+0000 in a string is \u0000 here, and an error in jsonb and text, which cannot hold it. Stable, not immutable: the registry can change';
 
 CREATE FUNCTION protobuf_to_jsonb(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL,
     always_print_fields boolean DEFAULT false) RETURNS jsonb
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_jsonb';
 COMMENT ON FUNCTION protobuf_to_jsonb(text, bytea, text, int, boolean) IS
 'as protobuf_to_json, as jsonb';
+
+CREATE FUNCTION json_to_protobuf(message_type text, doc json, subject text DEFAULT NULL, version int DEFAULT NULL,
+    ignore_unknown boolean DEFAULT false) RETURNS bytea
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_json_to_protobuf';
+COMMENT ON FUNCTION json_to_protobuf(text, json, text, int, boolean) IS
+'ProtoJSON as the bytes of a protobuf message, fields in the order of the text; names are JSON names or those of the .proto file.
+A name or enum value that the schema does not have is an error, or left out with ignore_unknown. Stable, not immutable: the registry can change';
+
+CREATE FUNCTION jsonb_to_protobuf(message_type text, doc jsonb, subject text DEFAULT NULL, version int DEFAULT NULL,
+    ignore_unknown boolean DEFAULT false) RETURNS bytea
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_jsonb_to_protobuf';
+COMMENT ON FUNCTION jsonb_to_protobuf(text, jsonb, text, int, boolean) IS
+'as json_to_protobuf, from jsonb, which has kept the last of two members of one name and knows no negative zero';
+
+-- What the conformance suite of protobuf looks at; of no use to anybody else.
+CREATE FUNCTION _protobuf_roundtrip(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL) RETURNS bytea
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_roundtrip';
+COMMENT ON FUNCTION _protobuf_roundtrip(text, bytea, text, int) IS
+'a protobuf message parsed and serialized again: known fields by number, unknown ones behind them as they came';
+REVOKE EXECUTE ON FUNCTION _protobuf_roundtrip(text, bytea, text, int) FROM PUBLIC;
 
 CREATE FUNCTION protobuf_get(message_type text, payload bytea, path text) RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_get';

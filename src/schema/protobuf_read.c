@@ -1,6 +1,7 @@
 /*
  * protobuf_read.c
- *	  protobuf_to_json(b), protobuf_get and protobuf_fields: registered messages, shown.
+ *	  protobuf_to_json(b), json(b)_to_protobuf, protobuf_get and protobuf_fields: registered messages, shown
+ *	  and made.
  *
  * Thin: they find the message type (kept per call site until the registry changes), run the server-free
  * writer over an arena in a memory context of the call, and make a datum of its text.
@@ -10,7 +11,8 @@
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
 #include "core/name.h"
-#include "format/protobuf/protobuf_json.h"
+#include "format/protobuf/protobuf_encode.h"
+#include "format/protobuf/protobuf_rewrite.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "schema/type_map.h"
@@ -90,9 +92,24 @@ start_writer(EpProtoWriter *writer, EpArena *arena, EpError *error, bytea *paylo
 	writer->interrupted = is_interrupted;
 }
 
-/* Arguments as protobuf_to_json has them; the text in writer. false: a strict argument is NULL. */
+/* The message type of argument 0, in the subject and version of arguments 2 and 3, which may be NULL. */
+static const EpProtoMessage *
+resolve_arguments(FunctionCallInfo fcinfo)
+{
+	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be 1 or more")));
+	return resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2),
+				   PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3));
+}
+
+/* ---- protobuf to JSON ---- */
+
+/*
+ * Arguments as protobuf_to_json has them; the text in writer. false: a strict argument is NULL. nul: the
+ * result can hold \u0000.
+ */
 static bool
-write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpArena *arena)
+write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpArena *arena, bool nul)
 {
 	const EpProtoMessage *message;
 	bytea *payload;
@@ -100,12 +117,10 @@ write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpArena *arena)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return false;
-	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be 1 or more")));
-	message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2),
-					  PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3));
+	message = resolve_arguments(fcinfo);
 	payload = PG_GETARG_BYTEA_PP(1);
 	start_writer(writer, arena, &error, payload);
+	writer->nul = nul;
 	writer->always_print = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	if (ep_protobuf_write_json(writer, message, (const uint8_t *) VARDATA_ANY(payload),
 							   VARSIZE_ANY_EXHDR(payload)) != EP_OK)
@@ -124,7 +139,7 @@ ep_protobuf_to_json(PG_FUNCTION_ARGS)
 	EpArena arena;
 	text *json;
 
-	if (!write_json(fcinfo, &writer, &arena))
+	if (!write_json(fcinfo, &writer, &arena, true))
 		PG_RETURN_NULL();
 	json = cstring_to_text_with_len(writer.text, (int) writer.length);
 	ep_arena_free(&arena);
@@ -140,7 +155,7 @@ ep_protobuf_to_jsonb(PG_FUNCTION_ARGS)
 	EpArena arena;
 	Datum jsonb;
 
-	if (!write_json(fcinfo, &writer, &arena))
+	if (!write_json(fcinfo, &writer, &arena, false))
 		PG_RETURN_NULL();
 	ep_protobuf_put_terminator(&writer);
 	if (writer.full)
@@ -149,6 +164,88 @@ ep_protobuf_to_jsonb(PG_FUNCTION_ARGS)
 	ep_arena_free(&arena);
 	PG_RETURN_DATUM(jsonb);
 }
+
+/* ---- JSON to protobuf ---- */
+
+/* The other arguments as json_to_protobuf has them. */
+static bytea *
+encode(FunctionCallInfo fcinfo, const char *json, size_t length)
+{
+	const EpProtoMessage *message = resolve_arguments(fcinfo);
+	EpProtoEncoder encoder;
+	EpArena arena;
+	EpError error;
+	bytea *payload;
+
+	ep_arena_init(&arena, ep_palloc_allocator(CurrentMemoryContext), MaxAllocSize);
+	ep_protobuf_encoder_init(&encoder, &arena, &error);
+	encoder.interrupted = is_interrupted;
+	encoder.ignore_unknown = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	if (ep_protobuf_encode_json(&encoder, message, json, length) != EP_OK)
+		refuse(&error);
+	payload = (bytea *) cstring_to_text_with_len((char *) encoder.bytes.data, (int) encoder.bytes.length);
+	ep_arena_free(&arena);
+	return payload;
+}
+
+/*
+ * json_to_protobuf(message_type text, doc json, subject text, version int, ignore_unknown bool)
+ */
+EP_FUNCTION(ep_json_to_protobuf);
+Datum
+ep_json_to_protobuf(PG_FUNCTION_ARGS)
+{
+	text *doc;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	doc = PG_GETARG_TEXT_PP(1);
+	PG_RETURN_BYTEA_P(encode(fcinfo, VARDATA_ANY(doc), VARSIZE_ANY_EXHDR(doc)));
+}
+
+/* jsonb_to_protobuf(the same); offsets of its errors count in the text of the jsonb. */
+EP_FUNCTION(ep_jsonb_to_protobuf);
+Datum
+ep_jsonb_to_protobuf(PG_FUNCTION_ARGS)
+{
+	char *doc;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	doc = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
+	PG_RETURN_BYTEA_P(encode(fcinfo, doc, strlen(doc)));
+}
+
+/*
+ * _protobuf_roundtrip(message_type text, payload bytea, subject text, version int): parsed and serialized
+ * again, with its unknown fields
+ */
+EP_FUNCTION(ep_protobuf_roundtrip);
+Datum
+ep_protobuf_roundtrip(PG_FUNCTION_ARGS)
+{
+	EpProtoWriter writer;
+	EpProtoBytes bytes = {.data = (uint8_t *) ""};
+	EpArena arena;
+	EpError error;
+	const EpProtoMessage *message;
+	bytea *payload;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	message = resolve_arguments(fcinfo);
+	payload = PG_GETARG_BYTEA_PP(1);
+	start_writer(&writer, &arena, &error, payload);
+	bytes.arena = &arena;
+	if (ep_protobuf_rewrite(&writer, message, (const uint8_t *) VARDATA_ANY(payload),
+							VARSIZE_ANY_EXHDR(payload), &bytes) != EP_OK)
+		refuse(&error);
+	payload = (bytea *) cstring_to_text_with_len((char *) bytes.data, (int) bytes.length);
+	ep_arena_free(&arena);
+	PG_RETURN_BYTEA_P(payload);
+}
+
+/* ---- one path ---- */
 
 /*
  * protobuf_get(message_type text, payload bytea, path text) returns text

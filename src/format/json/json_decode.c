@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "format/json/json_scan.h"
+#include "core/json_scan.h"
 
 /* One array must stay within what the server's jsonb can build (268435455 bytes, 2^24 elements). */
 #define MAX_ARRAY_BYTES ((size_t) 16 << 20)
@@ -378,7 +378,8 @@ json_open(EpDecoder *decoder, const char *bytes, size_t length)
 	Json *j = decoder->state;
 
 	*j = (Json){.decoder = decoder, .infer_timestamps = j->infer_timestamps};
-	j->scan = (EpJsonScan){bytes, bytes + length, decoder->arena, &decoder->error};
+	j->scan = (EpJsonScan){
+		.start = bytes, .end = bytes + length, .arena = decoder->arena, .error = &decoder->error};
 	j->at = bytes;
 	if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0)
 		j->at += 3; /* a byte order mark, which RFC 8259 lets a reader ignore */

@@ -278,8 +278,11 @@ field_fault(const EpProtoMessage *message, const DraftMessage *draft, const EpPr
 {
 	size_t bad;
 
-	if (field->number < 1 || field->number > NUMBER_MAX)
+	if (field->number < 1 || (field->number > NUMBER_MAX && !message->message_set))
 		return "field number is outside 1 to 536870911";
+	if (message->message_set && (!field->extension || field->type != EP_PROTO_MESSAGE || field->delimited ||
+								 field->repeated || field->required))
+		return "message set has a field that is no optional extension by a message";
 	if (field->number >= 19000 && field->number <= 19999)
 		return "field number is in 19000 to 19999, which protobuf keeps for itself";
 	if (field->extension ? !in_extension_range(draft->desc, field->number)

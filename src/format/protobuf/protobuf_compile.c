@@ -273,6 +273,7 @@ place_messages(EpProtoBuild *build, const DraftFile *file, const char *scope, co
 		if (message->full_name == NULL || message->file == NULL || message->package == NULL)
 			return ep_protobuf_no_memory(build);
 		message->map_entry = desc->options != NULL && desc->options->map_entry;
+		message->message_set = desc->options != NULL && desc->options->message_set_wire_format;
 		place_extensions(build, file, message->full_name, &draft->features, desc->extension,
 						 desc->n_extension);
 		draft->first_nested = build->schema->message_count;
@@ -537,43 +538,6 @@ fill_field(EpProtoBuild *build, const DraftFile *file, const EpProtoFeatures *fe
 		   field_names(build, full_name, desc, field) && field_switches(build, file, *features, desc, field);
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	const EpProtoField *left = *(const EpProtoField *const *) a;
-	const EpProtoField *right = *(const EpProtoField *const *) b;
-
-	return left->number < right->number ? -1 : left->number > right->number;
-}
-
-/* The direct table reaches as far as it stays at least a quarter full. */
-static bool
-index_numbers(EpProtoBuild *build, EpProtoMessage *message)
-{
-	const EpProtoField **numbers =
-		ep_arena_alloc(build->arena, message->field_count * sizeof(const EpProtoField *));
-	uint32_t limit = 32;
-	uint16_t *direct;
-
-	if (numbers == NULL)
-		return ep_protobuf_no_memory(build);
-	for (uint32_t i = 0; i < message->field_count; i++)
-		numbers[i] = &message->fields[i];
-	qsort(numbers, message->field_count, sizeof *numbers, compare_numbers);
-	message->numbers = numbers;
-	for (uint32_t i = 0; i < message->field_count; i++)
-		if (numbers[i]->number < 4 * (i + 1) + 32)
-			limit = numbers[i]->number + 1;
-	direct = ep_arena_zalloc(build->arena, limit * sizeof *direct);
-	if (direct == NULL)
-		return ep_protobuf_no_memory(build);
-	for (uint32_t i = 0; i < message->field_count && numbers[i]->number < limit; i++)
-		direct[numbers[i]->number] = (uint16_t) (numbers[i]->index + 1);
-	message->direct = direct;
-	message->direct_count = limit;
-	return true;
-}
-
 static bool
 keep_strings(EpProtoBuild *build, char *const *from, size_t count, const char *const **to)
 {
@@ -757,7 +721,7 @@ compile(EpProtoBuild *build, const void *bytes, size_t length)
 	if (!fill_extensions(build))
 		return false;
 	for (uint32_t i = 0; i < build->schema->message_count; i++)
-		if (!index_numbers(build, &build->schema->messages[i]) ||
+		if (!ep_protobuf_index_fields(build, &build->schema->messages[i]) ||
 			!ep_protobuf_check_message(build, &build->schema->messages[i], &build->messages[i]))
 			return false;
 	for (uint32_t i = 0; i < build->schema->message_count; i++)

@@ -89,6 +89,9 @@ extern bool
 ep_protobuf_refuse(EpProtoBuild *build, const DraftFile *file, const char *element, const char *message);
 extern bool ep_protobuf_no_memory(EpProtoBuild *build);
 
+/* Numbers and names of a message whose fields are all there. */
+extern bool ep_protobuf_index_fields(EpProtoBuild *build, EpProtoMessage *message);
+
 /* The checks; each false with the error filled. */
 extern bool ep_protobuf_check_files(EpProtoBuild *build);
 extern bool

@@ -425,9 +425,12 @@ walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth)
 
 	while ((code = ep_wire_next(&cursor, &record, depth, &d->decoder->error)) == EP_OK)
 	{
-		const EpProtoField *field = ep_protobuf_field(message, record.number);
+		const EpProtoField *field;
 		EpProtoStep *step;
 
+		if (message->message_set)
+			ep_protobuf_open_item(&record, d->left.start);
+		field = ep_protobuf_field(message, record.number);
 		if ((++d->ticks & 0x3fff) == 0 && d->decoder->interrupted != NULL && d->decoder->interrupted())
 			return ep_fail(&d->decoder->error, EP_E_LIMIT, ep_cursor_offset(&cursor), "interrupted");
 		if (field == NULL || !ep_protobuf_fits(field, record.wire))

@@ -312,8 +312,8 @@ ep_protobuf_put_field(EpProtoWriter *writer, const EpProtoField *field, EpProtoS
 }
 
 /* Is the last value of a field without presence the one that means absent? -0.0 is not. */
-static bool
-is_default(const EpProtoField *field, const EpProtoRecord *record)
+bool
+ep_protobuf_is_default(const EpProtoField *field, const EpProtoRecord *record)
 {
 	switch ((EpProtoType) field->type)
 	{
@@ -335,7 +335,7 @@ put_member(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, i
 	EpCode code;
 
 	if (span.first < span.end && !field->presence && !field->repeated && !writer->always_print &&
-		!field->owner->map_entry && is_default(field, &writer->records[span.end - 1]))
+		!field->owner->map_entry && ep_protobuf_is_default(field, &writer->records[span.end - 1]))
 		return EP_OK;
 	if (!*first)
 		ep_protobuf_put_char(writer, ',');
@@ -357,8 +357,8 @@ put_member(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, i
 }
 
 /* Records of one field from span.first on; dead ones are skipped at the front. */
-static EpProtoSpan
-next_group(const EpProtoWriter *writer, EpProtoSpan span)
+EpProtoSpan
+ep_protobuf_next_group(const EpProtoWriter *writer, EpProtoSpan span)
 {
 	EpProtoSpan group;
 
@@ -379,7 +379,7 @@ put_all_members(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpa
 	for (uint32_t i = 0; code == EP_OK && i < message->field_count; i++)
 	{
 		const EpProtoField *field = message->numbers[i];
-		EpProtoSpan group = next_group(writer, found);
+		EpProtoSpan group = ep_protobuf_next_group(writer, found);
 
 		if (group.first == group.end || writer->records[group.first].field != field)
 			group.end = group.first;
@@ -405,7 +405,7 @@ ep_protobuf_put_members(EpProtoWriter *writer, const EpProtoMessage *message, Ep
 	else
 		while (code == EP_OK)
 		{
-			EpProtoSpan group = next_group(writer, found);
+			EpProtoSpan group = ep_protobuf_next_group(writer, found);
 
 			if (group.first == group.end)
 				break;
@@ -475,7 +475,7 @@ descend(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan slices, in
 		return code;
 	do
 	{
-		*records = next_group(writer, found);
+		*records = ep_protobuf_next_group(writer, found);
 		found.first = records->end;
 	} while (records->first < records->end && writer->records[records->first].field != field);
 	return EP_OK;

@@ -29,6 +29,7 @@ typedef struct EpProtoWriter
 	EpError *error;
 	const uint8_t *start; /* of the payload: offsets count from here */
 	bool always_print;    /* fields without presence, also when they have their default */
+	bool nul;             /* U+0000 in a string becomes \u0000, which json can hold; else it is refused */
 	bool bare;            /* strings at the top without quotes and escapes */
 	bool (*interrupted)(void);
 	uint32_t ticks;
@@ -66,6 +67,12 @@ extern EpCode ep_protobuf_write_field(EpProtoWriter *writer, const EpProtoField 
  */
 extern EpCode ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoMessage *message, const uint8_t *bytes,
 								   size_t length, const char *path) EP_CHECK_RESULT;
+
+/*
+ * An item of a message set becomes the record of its field; what is none is left alone.  start is where
+ * the payload begins.
+ */
+extern void ep_protobuf_open_item(EpWireRecord *record, const uint8_t *start);
 
 /* True when a record of this wire type is a value (or a packed run of values) of the field. */
 static inline bool

@@ -54,6 +54,30 @@ ep_protobuf_push(EpProtoWriter *writer, EpProtoRecord record)
 	return EP_OK;
 }
 
+/* The type id and the message may stand in any order; the last of each counts. */
+void
+ep_protobuf_open_item(EpWireRecord *record, const uint8_t *start)
+{
+	EpCursor cursor = {start, record->data, record->data + record->length};
+	EpWireRecord part, message = {0};
+	uint64_t type = 0;
+	EpError error;
+
+	if (record->number != EP_MESSAGE_SET_ITEM || record->wire != EP_WIRE_GROUP)
+		return;
+	while (ep_wire_next(&cursor, &part, 0, &error) == EP_OK)
+	{
+		if (part.number == EP_MESSAGE_SET_TYPE && part.wire == EP_WIRE_VARINT)
+			type = part.bits;
+		else if (part.number == EP_MESSAGE_SET_MESSAGE && part.wire == EP_WIRE_LEN)
+			message = part;
+	}
+	if (message.data == NULL || type == 0 || type > INT32_MAX)
+		return;
+	*record = message;
+	record->number = (uint32_t) type;
+}
+
 static EpCode
 scan_slice(EpProtoWriter *writer, const EpProtoMessage *message, EpCursor cursor, int depth, bool *oneofs)
 {
@@ -62,9 +86,13 @@ scan_slice(EpProtoWriter *writer, const EpProtoMessage *message, EpCursor cursor
 
 	while ((code = ep_wire_next(&cursor, &record, depth, writer->error)) == EP_OK)
 	{
-		const EpProtoField *field = ep_protobuf_field(message, record.number);
-		EpProtoRecord kept = {field, record.data, record.bits, record.wire, false};
+		const EpProtoField *field;
+		EpProtoRecord kept;
 
+		if (message->message_set)
+			ep_protobuf_open_item(&record, writer->start);
+		field = ep_protobuf_field(message, record.number);
+		kept = (EpProtoRecord){field, record.data, record.bits, record.wire, false};
 		if (field == NULL || !ep_protobuf_fits(field, record.wire))
 			continue;
 		if (record.wire == EP_WIRE_VARINT && !message->map_entry &&

@@ -52,16 +52,41 @@ ep_protobuf_find_enum(const EpProtoSchema *schema, const char *name, size_t leng
 	return found == NULL ? NULL : found->enumeration;
 }
 
+/* The first of its name in sorted; json says which name they are sorted by. */
+static const EpProtoField *
+search_name(const EpProtoField *const *sorted, uint32_t count, bool json, const char *name, size_t length)
+{
+	uint32_t low = 0, high = count;
+
+	while (low < high)
+	{
+		uint32_t middle = low + (high - low) / 2;
+		const EpProtoField *field = sorted[middle];
+
+		if (compare_name(json ? field->json_name : field->name, name, length) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == count || compare_name(json ? sorted[low]->json_name : sorted[low]->name, name, length) != 0)
+		return NULL;
+	return sorted[low];
+}
+
 const EpProtoField *
 ep_protobuf_find_field(const EpProtoMessage *message, const char *name, size_t length)
 {
-	for (uint32_t i = 0; i < message->field_count; i++)
-		if (compare_name(message->fields[i].name, name, length) == 0)
-			return &message->fields[i];
-	for (uint32_t i = 0; i < message->field_count; i++)
-		if (compare_name(message->fields[i].json_name, name, length) == 0)
-			return &message->fields[i];
-	return NULL;
+	const EpProtoField *found = search_name(message->names, message->field_count, false, name, length);
+
+	return found != NULL ? found : search_name(message->json_names, message->field_count, true, name, length);
+}
+
+const EpProtoField *
+ep_protobuf_find_json_field(const EpProtoMessage *message, const char *name, size_t length)
+{
+	const EpProtoField *found = search_name(message->json_names, message->field_count, true, name, length);
+
+	return found != NULL ? found : search_name(message->names, message->field_count, false, name, length);
 }
 
 const EpProtoField *

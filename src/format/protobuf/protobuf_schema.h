@@ -90,6 +90,11 @@ typedef struct EpProtoReserved
 	uint32_t range_count, name_count;
 } EpProtoReserved;
 
+/* An item of a message set: group 1 of type_id = 2, the field's number, and message = 3. */
+#define EP_MESSAGE_SET_ITEM 1
+#define EP_MESSAGE_SET_TYPE 2
+#define EP_MESSAGE_SET_MESSAGE 3
+
 struct EpProtoMessage
 {
 	const char *full_name;
@@ -99,14 +104,17 @@ struct EpProtoMessage
 	const EpProtoSchema *schema;
 	const EpProtoField *fields;         /* as declared, extensions last */
 	const EpProtoField *const *numbers; /* by number */
-	const uint16_t *direct;             /* number -> index + 1, for numbers below direct_count */
-	const char *const *oneofs;          /* names; synthetic ones too */
+	const EpProtoField *const *names;   /* by name */
+	const EpProtoField *const *json_names;
+	const uint16_t *direct;    /* number -> index + 1, for numbers below direct_count */
+	const char *const *oneofs; /* names; synthetic ones too */
 	uint32_t field_count;
 	uint32_t direct_count;
 	uint32_t oneof_count;
 	uint32_t required_count;
 	uint8_t known; /* EpProtoKnown */
 	bool map_entry;
+	bool message_set; /* its fields are items: groups of a type id and a message */
 	EpProtoReserved reserved;
 };
 
@@ -163,9 +171,14 @@ ep_protobuf_find_message(const EpProtoSchema *schema, const char *name, size_t l
 extern const EpProtoEnum *ep_protobuf_find_enum(const EpProtoSchema *schema, const char *name, size_t length);
 extern const EpProtoName *ep_protobuf_find_name(const EpProtoSchema *schema, const char *name, size_t length);
 
-/* Of a message, by the name in the .proto file or by the JSON name; NULL when there is none. */
+/*
+ * Of a message, by the name in the .proto file, else by the JSON name; _json_field the other way round.
+ * NULL when there is none.
+ */
 extern const EpProtoField *
 ep_protobuf_find_field(const EpProtoMessage *message, const char *name, size_t length);
+extern const EpProtoField *
+ep_protobuf_find_json_field(const EpProtoMessage *message, const char *name, size_t length);
 
 /* Numbers above the direct table. */
 extern const EpProtoField *ep_protobuf_search_number(const EpProtoMessage *message, uint32_t number);

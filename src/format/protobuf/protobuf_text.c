@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 /* ---- the buffer ---- */
 
 static bool
@@ -238,6 +240,8 @@ ep_protobuf_put_string(EpProtoWriter *writer, const EpProtoField *field, const u
 	size_t bad = 0;
 	EpCode code = ep_wire_text(text, length, &bad);
 
+	if (code == EP_E_NUL && writer->nul && !writer->bare)
+		code = ep_utf8_valid((const char *) text, length) ? EP_OK : EP_E_ENCODING;
 	if (code != EP_OK)
 		return ep_protobuf_writer_fail(
 			writer, code, text + bad,

@@ -44,6 +44,9 @@ extern EpCode ep_protobuf_put_members(EpProtoWriter *writer, const EpProtoMessag
 extern EpCode ep_protobuf_put_field(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan records,
 									int depth) EP_CHECK_RESULT;
 
+extern EpProtoSpan ep_protobuf_next_group(const EpProtoWriter *writer, EpProtoSpan span);
+extern bool ep_protobuf_is_default(const EpProtoField *field, const EpProtoRecord *record);
+
 /* protobuf_known.c: messages with a JSON form of their own. */
 extern EpCode ep_protobuf_put_known(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan slices,
 									int depth) EP_CHECK_RESULT;

@@ -1,14 +1,16 @@
 /*
  * fuzz.c
- *	  Any bytes as a descriptor set, as a protobuf payload, and as a message shown as JSON.
+ *	  Any bytes as a descriptor set, as a protobuf payload, as a message shown as JSON, and as JSON.
  *
  * The first byte picks what the rest is.  What decodes must also have a JSON form, and every path of it
- * must be readable.
+ * must be readable; parsed and serialized again, it says the same.  A message made of JSON says the same
+ * as what is made of its own JSON.
  */
 #include "fuzz.h"
 
 #include "format/protobuf/protobuf_compat.h"
-#include "format/protobuf/protobuf_json.h"
+#include "format/protobuf/protobuf_encode.h"
+#include "format/protobuf/protobuf_rewrite.h"
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -91,6 +93,71 @@ fuzz_json(const EpProtoMessage *message, const uint8_t *data, size_t size, bool 
 	return code;
 }
 
+static EpProtoWriter
+json_of(EpArena *arena, const EpProtoMessage *message, const uint8_t *data, size_t size)
+{
+	EpProtoWriter writer;
+	EpError error;
+
+	ep_protobuf_writer_init(&writer, arena, data, &error);
+	writer.nul = true;
+	MUST(ep_protobuf_write_json(&writer, message, data, size) == EP_OK);
+	return writer;
+}
+
+static bool
+same_text(const EpProtoWriter *left, const EpProtoWriter *right)
+{
+	return left->length == right->length && memcmp(left->text, right->text, left->length) == 0;
+}
+
+/* A message that has a JSON form keeps it. */
+static void
+fuzz_rewrite(const EpProtoMessage *message, const uint8_t *data, size_t size)
+{
+	EpArena arena;
+	EpProtoWriter writer, before, after;
+	EpProtoBytes bytes = {.arena = &arena, .data = (uint8_t *) ""};
+	EpError error;
+
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 256 << 20);
+	before = json_of(&arena, message, data, size);
+	ep_protobuf_writer_init(&writer, &arena, data, &error);
+	MUST(ep_protobuf_rewrite(&writer, message, data, size, &bytes) == EP_OK);
+	after = json_of(&arena, message, bytes.data, bytes.length);
+	MUST(same_text(&before, &after));
+	ep_arena_free(&arena);
+}
+
+static void
+fuzz_encode(const EpProtoMessage *message, const uint8_t *data, size_t size, bool ignore_unknown)
+{
+	EpArena arena;
+	EpProtoEncoder encoder;
+	EpError error;
+	EpCode code;
+	char *json = malloc(size == 0 ? 1 : size);
+
+	memcpy(json, data, size);
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 256 << 20);
+	ep_protobuf_encoder_init(&encoder, &arena, &error);
+	encoder.ignore_unknown = ignore_unknown;
+	code = ep_protobuf_encode_json(&encoder, message, json, size);
+	if (code == EP_OK)
+	{
+		EpProtoWriter first = json_of(&arena, message, encoder.bytes.data, encoder.bytes.length), second;
+
+		ep_protobuf_encoder_init(&encoder, &arena, &error);
+		MUST(ep_protobuf_encode_json(&encoder, message, first.text, first.length) == EP_OK);
+		second = json_of(&arena, message, encoder.bytes.data, encoder.bytes.length);
+		MUST(same_text(&first, &second));
+	}
+	else
+		MUST(error.code == code && error.message != NULL && error.offset <= size);
+	ep_arena_free(&arena);
+	free(json);
+}
+
 /* The format's verdict on one message. */
 static EpCode
 decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size)
@@ -142,8 +209,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void) fuzz_decode(&ep_protobuf_format, message, delimited, data + 1, size - 1);
 			break;
 		case 3:
-			if (decode_one(message, data + 1, size - 1) == EP_OK)
+			if ((data[0] & 16) != 0)
+				fuzz_encode(message, data + 1, size - 1, (data[0] & 4) != 0);
+			else if (decode_one(message, data + 1, size - 1) == EP_OK)
+			{
 				MUST(fuzz_json(message, data + 1, size - 1, (data[0] & 4) != 0) == EP_OK);
+				fuzz_rewrite(message, data + 1, size - 1);
+			}
 			else
 				(void) fuzz_json(message, data + 1, size - 1, (data[0] & 4) != 0);
 			break;

@@ -2,7 +2,7 @@
  * json_scan.c
  *	  Strings, numbers, words and whole values of JSON, checked in one pass.
  */
-#include "format/json/json_scan.h"
+#include "core/json_scan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +100,7 @@ check_escape(EpJsonScan *scan, const char *p)
 	code = hex4(p + 2, end);
 	if (code < 0)
 		return ep_json_unexpected(scan, p + 2 < end ? p + 2 : end, "four hexadecimal digits");
-	if (code == 0)
+	if (code == 0 && !scan->nul)
 		return ep_json_fail(scan, EP_E_NUL, p, "\\u0000 cannot be stored as text");
 	if (code < 0xD800 || code > 0xDFFF)
 		return p + 6;

@@ -1,12 +1,13 @@
 /*
  * json_scan.h
- *	  The lexical half of JSON (RFC 8259): bounded scanning that says where it stopped and why.
+ *	  The lexical half of JSON (RFC 8259), for every format that reads some: bounded scanning that says
+ *	  where it stopped and why.
  *
  * Every scanner takes a position and gives the one behind what it read, or NULL after it filled
  * scan->error.  Nothing is read at or past scan->end.
  */
-#ifndef EP_FORMAT_JSON_SCAN_H
-#define EP_FORMAT_JSON_SCAN_H
+#ifndef EP_CORE_JSON_SCAN_H
+#define EP_CORE_JSON_SCAN_H
 
 #include "core/arena.h"
 #include "core/value.h"
@@ -19,6 +20,7 @@ typedef struct EpJsonScan
 	const char *end;
 	EpArena *arena; /* for the texts of errors */
 	EpError *error;
+	bool nul; /* \u0000 is let pass: the text goes where it can be kept */
 } EpJsonScan;
 
 /* Behind the white space at p. */
@@ -38,7 +40,7 @@ extern const char *ep_json_unexpected(EpJsonScan *scan, const char *p, const cha
 
 /*
  * The rest of a string, from behind its opening quote to behind its closing one: escapes, UTF-8
- * and surrogate pairs are checked, U+0000 is refused.  Sets *escaped when there is a backslash.
+ * and surrogate pairs are checked, U+0000 is refused unless scan->nul.  Sets *escaped when there is a backslash.
  */
 extern const char *ep_json_string(EpJsonScan *scan, const char *p, bool *escaped);
 
@@ -64,4 +66,4 @@ extern const char *ep_json_check(EpJsonScan *scan, const char *p, int depth);
  */
 extern bool ep_json_balance(const char **p, const char *end);
 
-#endif /* EP_FORMAT_JSON_SCAN_H */
+#endif /* EP_CORE_JSON_SCAN_H */
