@@ -1,5 +1,6 @@
 -- run_maintenance(): partitions ahead, refresh, retention, housekeeping; each step alone, failures noted.
 SET search_path = public, event_pipeline;
+DELETE FROM _maintenance;
 CREATE SCHEMA maint;
 CREATE ROLE maint_owner;
 GRANT ALL ON SCHEMA maint TO maint_owner;

@@ -169,17 +169,29 @@ wants(EpRawSource *source, const EpRawRow *raw, int32 seq)
 
 /* ---- the records ---- */
 
-/* The rejections that are tried again go; how many they were. */
+/* The rejections that are tried again go, and count no more; how many they were. */
 static int64
-withdraw_rejections(Replay *replay)
+withdraw_rejections(Replay *replay, EpCounters *counters)
 {
 	static EpStatement statement = {
-		"DELETE FROM event_pipeline._rejection WHERE stream_id = $1 AND raw_id = ANY ($2)",
+		"WITH gone AS (DELETE FROM event_pipeline._rejection WHERE stream_id = $1 AND raw_id = ANY ($2) RETURNING stage)"
+		" SELECT stage, pg_catalog.count(*) FROM gone GROUP BY stage",
 		2,
 		{INT4OID, INT8ARRAYOID}};
 	Datum values[2] = {Int32GetDatum(replay->rows.stream->id), ep_raw_rows_ids(&replay->rows)};
 
-	return ep_catalog_run(&statement, values, NULL);
+	uint64 n = ep_catalog_run(&statement, values, NULL);
+	int64 withdrawn = 0;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		int64 events = DatumGetInt64(ep_catalog_datum(i, 2, &isnull));
+
+		ep_counters_reject(counters, ep_catalog_text(i, 1), -events);
+		withdrawn += events;
+	}
+	return withdrawn;
 }
 
 /* Those that came back have been tried once more. */
@@ -211,8 +223,7 @@ run(Replay *replay, EpStream *stream, Datum ids, EpCounters *counters)
 	replay->rows.source.wants = wants;
 	read_rejections(replay);
 	read_typed(replay);
-	withdrawn = withdraw_rejections(replay);
-	counters->events = counters->rejected = -withdrawn;
+	withdrawn = withdraw_rejections(replay, counters);
 	ep_ingest_run(stream, &replay->rows.source, counters);
 	ep_raw_rows_close(&replay->rows);
 	count_attempts(replay);

@@ -353,8 +353,7 @@ ep_ingest_reject(EpIngest *ingest, int64 raw_id, int32 seq, const char *stage, c
 		rejection.detail = detail;
 	}
 	ep_journal_reject(ingest->stream, &rejection);
-	ingest->counters.events++;
-	ingest->counters.rejected++;
+	ep_counters_reject(&ingest->counters, stage, 1);
 }
 
 static void

@@ -493,6 +493,11 @@ touch(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 static void
 succeeded(EpIngest *ingest, const EpRow *row)
 {
+	AttrNumber received_at = row->work->target->received_at;
+
+	if (received_at != InvalidAttrNumber)
+		ep_histogram_add(&ingest->counters.lag,
+						 DatumGetTimestampTz(row->values[received_at - 1]) - row->time);
 	ingest->counters.events++;
 	ingest->counters.typed++;
 	ingest->counters.last_event = Max(ingest->counters.last_event, row->time);
@@ -515,8 +520,7 @@ refused(EpIngest *ingest, EpRow *row, const ErrorData *error)
 
 	row->refused = true;
 	ep_journal_reject(ingest->stream, &rejection);
-	ingest->counters.events++;
-	ingest->counters.rejected++;
+	ep_counters_reject(&ingest->counters, rejection.stage, 1);
 	if (row->event_id != NULL && OidIsValid(ingest->stream->id_table))
 		ep_dedupe_release(ingest, row->event_id);
 }

@@ -176,25 +176,39 @@ END
 $$;
 COMMENT ON FUNCTION _maintenance_tell_partman(regclass, interval) IS 'let part_config.retention say what the stream says';
 
--- Old counters become one row per stream and minute, once the sweep has compared them with raw rows.
+-- Old counters become one row per stream and minute, later hour, later day, once the sweep has compared them with raw rows.
+CREATE FUNCTION _maintenance_counter_slot(at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT date_trunc(CASE WHEN at < now() - interval '31 days' THEN 'day' WHEN at < now() - interval '1 day' THEN 'hour' ELSE 'minute' END, at, 'UTC')
+$$;
+COMMENT ON FUNCTION _maintenance_counter_slot(timestamptz) IS 'counters of the same slot may become one row';
+
 CREATE FUNCTION _maintenance_fold_counters() RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH old AS (
-        SELECT n.stream_id, date_trunc('minute', n.at) AS minute, w.settled_xmin
+    WITH settled AS (
+        SELECT n.ctid AS place, n.stream_id, @extschema@._maintenance_counter_slot(n.at) AS slot
         FROM @extschema@._counter n JOIN @extschema@._sweep w USING (stream_id)
-        WHERE n.at < now() - interval '1 hour' AND @extschema@._sweep_xid8(n.xmin) < w.settled_xmin GROUP BY 1, 2, 3 HAVING count(*) > 1),
-    gone AS (
-        DELETE FROM @extschema@._counter n USING old
-        WHERE n.stream_id = old.stream_id AND date_trunc('minute', n.at) = old.minute
-        AND @extschema@._sweep_xid8(n.xmin) < old.settled_xmin RETURNING n.*)
+        WHERE n.at < now() - interval '1 hour' AND @extschema@._sweep_xid8(n.xmin) < w.settled_xmin),
+    old AS (SELECT s.place, s.slot FROM (SELECT *, count(*) OVER (PARTITION BY stream_id, slot) AS many FROM settled) s WHERE s.many > 1),
+    gone AS (DELETE FROM @extschema@._counter n USING old WHERE n.ctid = old.place RETURNING n.*, old.slot),
+    parts AS (
+        SELECT p.stream_id, p.slot, jsonb_object_agg(p.key, p.events) FILTER (WHERE p.what = 'rejected') AS rejected_at,
+               jsonb_object_agg(p.key, p.events) FILTER (WHERE p.what = 'lag') AS lag
+        FROM (SELECT g.stream_id, g.slot, e.what, e.key, sum(e.value::bigint) AS events
+              FROM gone g, LATERAL (SELECT 'rejected', r.* FROM jsonb_each_text(g.rejected_at) r
+                                    UNION ALL SELECT 'lag', l.* FROM jsonb_each_text(g.lag) l) e (what, key, value)
+              GROUP BY 1, 2, 3, 4) p
+        GROUP BY 1, 2)
     INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,
-                                      discarded_values)
-    SELECT g.stream_id, max(g.at), sum(g.raw_rows), sum(g.bytes), sum(g.events), sum(g.typed), sum(g.rejected),
-           sum(g.duplicates), sum(g.rescued), max(g.last_event), sum(g.discarded), sum(g.discarded_values)
-    FROM gone g GROUP BY g.stream_id, date_trunc('minute', g.at)
+                                      discarded_values, rejected_at, lag)
+    SELECT g.*, p.rejected_at, p.lag
+    FROM (SELECT stream_id, max(at), sum(raw_rows), sum(bytes), sum(events), sum(typed), sum(rejected), sum(duplicates), sum(rescued),
+                 max(last_event), sum(discarded), sum(discarded_values) FROM gone GROUP BY stream_id, slot) g (stream_id, at)
+    LEFT JOIN parts p ON p.stream_id = g.stream_id AND p.slot = @extschema@._maintenance_counter_slot(g.at)
 $$;
-COMMENT ON FUNCTION _maintenance_fold_counters() IS 'sum the counters older than an hour by stream and minute';
+COMMENT ON FUNCTION _maintenance_fold_counters() IS 'sum the counters older than an hour by stream and minute, those older than a day by hour, than a month by day';
 
 -- Event ids need to be known only as long as their events are kept.
 CREATE FUNCTION _maintenance_id_tables() RETURNS TABLE (name text, owner oid, keep interval)
@@ -287,5 +301,5 @@ COMMENT ON PROCEDURE run_maintenance() IS
 REVOKE ALL ON FUNCTION _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables(),
     _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid),
     _maintenance_retain(regclass, oid, int, int, interval), _maintenance_tell_partman(regclass, interval),
-    _maintenance_fold_counters(), _maintenance_id_tables(), _maintenance_trim_cron() FROM PUBLIC;
+    _maintenance_counter_slot(timestamptz), _maintenance_fold_counters(), _maintenance_id_tables(), _maintenance_trim_cron() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE run_maintenance() FROM PUBLIC;

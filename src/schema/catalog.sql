@@ -81,6 +81,7 @@ CREATE TABLE _schema_change (
     raw_id      bigint,
     role_name   name NOT NULL DEFAULT session_user
 );
+CREATE INDEX _schema_change_stream_idx ON _schema_change (stream_id);
 COMMENT ON TABLE _schema_change IS 'every DDL statement the extension ran, and every one it put off';
 COMMENT ON SEQUENCE _schema_change_id_seq IS 'numbers for _schema_change.change_id';
 
@@ -119,7 +120,9 @@ CREATE TABLE _counter (
     rescued    bigint NOT NULL,         -- attributes kept in _ep_rescued
     last_event timestamptz,
     discarded  bigint NOT NULL DEFAULT 0, -- events that the contract dropped
-    discarded_values bigint NOT NULL DEFAULT 0 -- attributes that it dropped of typed events
+    discarded_values bigint NOT NULL DEFAULT 0, -- attributes that it dropped of typed events
+    rejected_at jsonb,                  -- {"stage": events}
+    lag        jsonb                    -- {"bucket": events}, see schema/histogram.h
 );
 CREATE INDEX _counter_stream_idx ON _counter (stream_id);
 COMMENT ON TABLE _counter IS 'what each statement did, in numbers';

@@ -12,6 +12,7 @@
 #include "schema/type_map.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
@@ -60,17 +61,77 @@ ep_journal_reject(EpStream *stream, const EpRejection *rejection)
 	ep_catalog_run(&statement, values, nulls);
 }
 
+static const char *const stages[EP_STAGES] = {"decode",   "time",       "table", "type",
+											  "contract", "constraint", "other"};
+
+void
+ep_counters_reject(EpCounters *counters, const char *stage, int64 events)
+{
+	int i = 0;
+
+	while (i < EP_STAGE_OTHER && strcmp(stages[i], stage) != 0)
+		i++;
+	counters->rejected_at[i] += events;
+	counters->events += events;
+	counters->rejected += events;
+}
+
+/* {"name": count, ...} of what is not zero, as jsonb; null when all is. */
+static Datum
+counts_datum(StringInfo members, char *null)
+{
+	*null = members->len == 0 ? 'n' : ' ';
+	return members->len == 0
+			   ? (Datum) 0
+			   : DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{%s}", members->data)));
+}
+
+static void
+append_count(StringInfo members, const char *name, int64 count)
+{
+	if (count != 0)
+		appendStringInfo(members, "%s\"%s\":" INT64_FORMAT, members->len > 0 ? "," : "", name, count);
+}
+
+static Datum
+rejected_datum(const EpCounters *counters, char *null)
+{
+	StringInfoData members;
+
+	initStringInfo(&members);
+	for (int i = 0; i < EP_STAGES; i++)
+		append_count(&members, stages[i], counters->rejected_at[i]);
+	return counts_datum(&members, null);
+}
+
+static Datum
+lag_datum(const EpHistogram *lag, char *null)
+{
+	StringInfoData members;
+	char name[12];
+
+	initStringInfo(&members);
+	for (int i = 0; i < EP_HISTOGRAM_BUCKETS; i++)
+		if (lag->counts[i] != 0)
+		{
+			pg_ltoa(i, name);
+			append_count(&members, name, lag->counts[i]);
+		}
+	return counts_datum(&members, null);
+}
+
 void
 ep_journal_count(EpStream *stream, const EpCounters *counters)
 {
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._counter"
 		" (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,"
-		" discarded_values) VALUES ($1, pg_catalog.now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		11,
+		" discarded_values, rejected_at, lag)"
+		" VALUES ($1, pg_catalog.now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		13,
 		{INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID,
-		 INT8OID}};
-	Datum values[11] = {Int32GetDatum(stream->id),
+		 INT8OID, JSONBOID, JSONBOID}};
+	Datum values[13] = {Int32GetDatum(stream->id),
 						Int64GetDatum(counters->raw_rows),
 						Int64GetDatum(counters->bytes),
 						Int64GetDatum(counters->events),
@@ -81,8 +142,10 @@ ep_journal_count(EpStream *stream, const EpCounters *counters)
 						TimestampTzGetDatum(counters->last_event),
 						Int64GetDatum(counters->discarded),
 						Int64GetDatum(counters->discarded_values)};
-	char nulls[12] = "           ";
+	char nulls[14] = "             ";
 
+	values[11] = rejected_datum(counters, &nulls[11]);
+	values[12] = lag_datum(&counters->lag, &nulls[12]);
 	nulls[8] = TIMESTAMP_NOT_FINITE(counters->last_event) ? 'n' : ' ';
 	ep_catalog_run(&statement, values, nulls);
 }

@@ -7,6 +7,7 @@
 #ifndef EP_SCHEMA_JOURNAL_H
 #define EP_SCHEMA_JOURNAL_H
 
+#include "schema/histogram.h"
 #include "schema/stream.h"
 
 /* An event that could not become a row. Strings may be NULL; bytes are clipped on storing. */
@@ -25,6 +26,19 @@ typedef struct EpRejection
 	size_t length;
 } EpRejection;
 
+/* The stages at which events are rejected. */
+typedef enum EpStage
+{
+	EP_STAGE_DECODE = 0,
+	EP_STAGE_TIME,
+	EP_STAGE_TABLE,
+	EP_STAGE_TYPE,
+	EP_STAGE_CONTRACT,
+	EP_STAGE_CONSTRAINT,
+	EP_STAGE_OTHER,
+	EP_STAGES
+} EpStage;
+
 typedef struct EpCounters
 {
 	int64 raw_rows;
@@ -37,6 +51,8 @@ typedef struct EpCounters
 	int64 rescued;          /* attributes */
 	int64 discarded_values; /* attributes of typed events, by the contract */
 	TimestampTz last_event; /* DT_NOBEGIN when there was none */
+	int64 rejected_at[EP_STAGES];
+	EpHistogram lag; /* received_at - event_time of typed events */
 } EpCounters;
 
 /* What a statement kept in _ep_rescued of one path for one reason. */
@@ -51,6 +67,9 @@ typedef struct EpWantedAttribute
 } EpWantedAttribute;
 
 extern void ep_journal_reject(EpStream *stream, const EpRejection *rejection);
+/* Count that many events as rejected at a stage; fewer than none: they were withdrawn. */
+extern void ep_counters_reject(EpCounters *counters, const char *stage, int64 events);
+
 extern void ep_journal_count(EpStream *stream, const EpCounters *counters);
 
 extern void ep_journal_wanted(int target_id, const EpWantedAttribute *attribute);

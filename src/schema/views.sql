@@ -54,22 +54,45 @@ GROUP BY s.event_table, t.relation, w.path, w.reason;
 COMMENT ON VIEW wanted_columns IS 'attributes that are kept in _ep_rescued; those with reason lock, busy, rate or limit become columns with run_maintenance()';
 COMMENT ON COLUMN wanted_columns.column_types IS 'the types that the values had, statement by statement';
 
+CREATE FUNCTION _histogram_quantile(histogram jsonb, quantile double precision) RETURNS interval
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT interval '1 millisecond' * CASE WHEN bucket = 0 THEN 0 ELSE 2.0 ^ ((bucket - 1) / 8) * (1 + ((bucket - 1) % 8 + 0.5) / 8) END
+    FROM (SELECT key::int AS bucket, sum(value::bigint) OVER (ORDER BY key::int) AS upto, sum(value::bigint) OVER () AS total
+          FROM jsonb_each_text(histogram)) h
+    WHERE upto >= quantile * total ORDER BY bucket LIMIT 1
+$$;
+COMMENT ON FUNCTION _histogram_quantile(jsonb, double precision) IS 'a quantile of a histogram of schema/histogram.h: the middle of its bucket, within 6 %';
+
 CREATE VIEW stream_stats AS
 SELECT s.event_table::text AS stream, s.format,
        coalesce(sum(n.raw_rows), 0)::bigint AS raw_rows, coalesce(sum(n.bytes), 0)::bigint AS bytes,
        coalesce(sum(n.events), 0)::bigint AS events, coalesce(sum(n.typed), 0)::bigint AS typed,
        coalesce(sum(n.rejected), 0)::bigint AS rejected, coalesce(sum(n.duplicates), 0)::bigint AS duplicates,
        coalesce(sum(n.rescued), 0)::bigint AS rescued, max(n.last_event) AS last_event, max(n.at) AS last_insert,
-       coalesce(sum(n.discarded), 0)::bigint AS discarded, coalesce(sum(n.discarded_values), 0)::bigint AS discarded_values
+       coalesce(sum(n.discarded), 0)::bigint AS discarded, coalesce(sum(n.discarded_values), 0)::bigint AS discarded_values,
+       (SELECT jsonb_object_agg(r.stage, r.events)
+        FROM (SELECT e.key, sum(e.value::bigint) FROM _counter m, jsonb_each_text(m.rejected_at) e WHERE m.stream_id = s.stream_id
+              GROUP BY e.key HAVING sum(e.value::bigint) <> 0) r (stage, events)) AS rejected_at,
+       (SELECT count(*) FROM _schema_change l WHERE l.stream_id = s.stream_id AND l.mode <> 'deferred') AS ddl,
+       _histogram_quantile(lag.histogram, 0.5) AS lag_p50, _histogram_quantile(lag.histogram, 0.99) AS lag_p99
 FROM _stream s
 JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 LEFT JOIN _counter n USING (stream_id)
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(h.bucket, h.events)
+    FROM (SELECT e.key, sum(e.value::bigint) FROM _counter m, jsonb_each_text(m.lag) e WHERE m.stream_id = s.stream_id
+          GROUP BY e.key) h (bucket, events)) lag (histogram) ON true
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
-GROUP BY s.stream_id, s.event_table, s.format;
+GROUP BY s.stream_id, s.event_table, s.format, lag.histogram;
 COMMENT ON VIEW stream_stats IS 'what each stream has taken in, from counters: never a scan of events';
 COMMENT ON COLUMN stream_stats.events IS 'typed + rejected + duplicates + discarded';
 COMMENT ON COLUMN stream_stats.rescued IS 'attributes kept in _ep_rescued instead of a column';
 
+COMMENT ON COLUMN stream_stats.rejected_at IS 'rejected, by stage: {"decode": 3, "time": 1}; null when nothing was';
+COMMENT ON COLUMN stream_stats.ddl IS 'how many changes of its tables the stream made: lines of schema_log that were not deferred';
+COMMENT ON COLUMN stream_stats.lag_p50 IS 'received_at - event_time of half of the events is this or less; within 6 %, in whole milliseconds from one on';
+COMMENT ON COLUMN stream_stats.lag_p99 IS 'the same of 99 %';
 COMMENT ON COLUMN stream_stats.discarded IS 'events that the contract dropped';
 COMMENT ON COLUMN stream_stats.discarded_values IS 'attributes that the contract dropped of events that have a row';
 
