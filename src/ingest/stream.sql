@@ -174,11 +174,30 @@ $$;
 COMMENT ON FUNCTION freeze(text) IS
     'let a statement fail that would bring a new column, a new table or a value that misfits its column; what the contract says of paths stays';
 
+-- Also of a stream whose event table was dropped by hand: its raw table still has the name.
+CREATE FUNCTION _stream_to_drop(stream text) RETURNS regclass
+LANGUAGE plpgsql STABLE STRICT
+AS $$
+DECLARE
+    parts  text[] := pg_catalog.parse_ident(stream);
+    orphan regclass;
+BEGIN
+    parts[pg_catalog.cardinality(parts)] := parts[pg_catalog.cardinality(parts)] OPERATOR(pg_catalog.||) '_raw';
+    IF pg_catalog.to_regclass(stream) IS NULL THEN
+        orphan := @extschema@._stream_orphan(pg_catalog.to_regclass((
+            SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), '.' ORDER BY place)
+            FROM pg_catalog.unnest(parts) WITH ORDINALITY p (part, place))));
+    END IF;
+    RETURN coalesce(orphan, @extschema@._stream_relation(stream));
+END
+$$;
+COMMENT ON FUNCTION _stream_to_drop(text) IS 'the event table of a stream by its name, be it there or not';
+
 CREATE FUNCTION drop_stream(stream text, keep_tables boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    event_table regclass := @extschema@._stream_relation(stream);
+    event_table regclass := @extschema@._stream_to_drop(stream);
     tables      record;
     relation    regclass;
 BEGIN

@@ -232,6 +232,14 @@ END
 $$;
 COMMENT ON FUNCTION _maintenance_trim_cron() IS 'delete what pg_cron noted about our runs more than a week ago';
 
+CREATE FUNCTION _maintenance_forget_streams() RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(@extschema@._stream_forget(s.event_table)) FROM @extschema@._stream s
+    WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (s.event_table, s.raw_table))
+$$;
+COMMENT ON FUNCTION _maintenance_forget_streams() IS 'forget the streams whose event and raw tables were dropped by hand';
+
 CREATE FUNCTION _maintenance_may_commit() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_maintenance_may_commit';
 COMMENT ON FUNCTION _maintenance_may_commit() IS 'an error inside a transaction block, in the words of VACUUM';
@@ -251,7 +259,8 @@ BEGIN
         COMMIT;
     END LOOP;
     PERFORM @extschema@._maintenance_step('forget', 'dropped tables',
-        'SELECT @extschema@._flight_table_sweep() OPERATOR(pg_catalog.+) @extschema@._rollup_sweep()');
+        'SELECT @extschema@._flight_table_sweep() OPERATOR(pg_catalog.+) @extschema@._rollup_sweep() '
+        'OPERATOR(pg_catalog.+) @extschema@._maintenance_forget_streams()');
     COMMIT;
     CALL @extschema@._maintenance_sweep();
     CALL @extschema@._maintenance_promote();
@@ -301,5 +310,5 @@ COMMENT ON PROCEDURE run_maintenance() IS
 REVOKE ALL ON FUNCTION _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables(),
     _maintenance_lock(regclass, regclass), _maintenance_holds(int, int, regclass, timestamptz, timestamptz, oid),
     _maintenance_retain(regclass, oid, int, int, interval), _maintenance_tell_partman(regclass, interval),
-    _maintenance_counter_slot(timestamptz), _maintenance_fold_counters(), _maintenance_id_tables(), _maintenance_trim_cron() FROM PUBLIC;
+    _maintenance_counter_slot(timestamptz), _maintenance_fold_counters(), _maintenance_forget_streams(), _maintenance_id_tables(), _maintenance_trim_cron() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE run_maintenance() FROM PUBLIC;

@@ -18,6 +18,14 @@ CREATE FUNCTION _stream_forget(event_table regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_stream_forget';
 COMMENT ON FUNCTION _stream_forget(regclass) IS 'forget a stream of the caller; its tables stay';
 
+CREATE FUNCTION _stream_orphan(raw_table regclass) RETURNS regclass
+    LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.event_table FROM @extschema@._stream s
+    WHERE s.raw_table = $1 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.event_table)
+$$;
+COMMENT ON FUNCTION _stream_orphan(regclass) IS 'what was the event table of a raw table, if it was dropped by hand';
+
 CREATE FUNCTION _stream_tables(event_table regclass, OUT raw_table regclass, OUT id_table regclass, OUT targets regclass[]) RETURNS record
     LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -197,6 +197,23 @@ ep_stream_update(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Whoever owns the event table may forget the stream; when that is gone, the raw table; when both are, we. */
+static void
+check_may_forget(Oid event_table)
+{
+	static EpStatement statement = {
+		"SELECT raw_table FROM event_pipeline._stream WHERE event_table = $1", 1, {REGCLASSOID}};
+	Datum values[1] = {ObjectIdGetDatum(event_table)};
+	Oid relation = event_table;
+	bool isnull;
+
+	if (get_rel_name(relation) == NULL && ep_catalog_run(&statement, values, NULL) > 0)
+		relation = DatumGetObjectId(ep_catalog_datum(0, 1, &isnull));
+	if (get_rel_name(relation) == NULL)
+		relation = ep_catalog_relation("_stream");
+	ep_check_owner(relation);
+}
+
 Datum
 ep_stream_forget(PG_FUNCTION_ARGS)
 {
@@ -212,7 +229,7 @@ ep_stream_forget(PG_FUNCTION_ARGS)
 	Datum values[1] = {PG_GETARG_DATUM(0)};
 
 	SPI_connect();
-	ep_check_owner(PG_GETARG_OID(0));
+	check_may_forget(PG_GETARG_OID(0));
 	ep_catalog_run(&statement, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
