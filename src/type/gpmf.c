@@ -111,6 +111,26 @@ ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg)
 	return value;
 }
 
+void
+ep_gpmf_value_retime(EpGpmfValue *value, FunctionCallInfo fcinfo, int arg)
+{
+	ArrayType *array;
+	EpError error;
+
+	if (PG_ARGISNULL(arg))
+		return;
+	array = PG_GETARG_ARRAYTYPE_P(arg);
+	if (ARR_NDIM(array) != 1 || array_contains_nulls(array))
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("windows must be a one-dimensional array without nulls")));
+	if (ep_gpmf_log_retime(&value->log, (const double *) ARR_DATA_PTR(array), ARR_DIMS(array)[0], &error) !=
+		EP_OK)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", error.message),
+						errdetail("The log has %u payloads, windows has %d values.", value->log.payloads,
+								  ARR_DIMS(array)[0]),
+						errhint("Give the start of each payload and the end of the last, in seconds.")));
+}
+
 Datum
 ep_gpmf_text_datum(EpGpmfText text, bool *isnull)
 {

@@ -63,22 +63,22 @@ COMMENT ON OPERATOR FAMILY gpmf_hash_ops USING hash IS 'equality of logs';
 
 -- What is in a log.
 
-CREATE FUNCTION gpmf_streams(log gpmf,
+CREATE FUNCTION gpmf_streams(log gpmf, windows float8[] DEFAULT NULL,
     OUT stream int, OUT device_id bigint, OUT device_name text, OUT fourcc text, OUT name text, OUT type text,
     OUT elements int, OUT payloads int, OUT samples bigint, OUT units text[], OUT scale float8[], OUT rate_hz float8,
     OUT first_at timestamptz, OUT last_at timestamptz, OUT remark text,
     OUT clock text, OUT struct_size int, OUT klvs bigint, OUT orin text, OUT orio text, OUT mtrx float8[],
     OUT tsmp_first bigint, OUT tsmp_last bigint)
     RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'ep_gpmf_streams' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 20 COST 1000;
-COMMENT ON FUNCTION gpmf_streams(gpmf) IS 'one row per stream of the log, in order of first appearance. type: the type character or the expanded TYPE, # for compressed; samples: sum of repeats, empty streams included; rate_hz NULL when one payload is all there is; clock: where the times come from (stmp, tick, field: the samples themselves, window: even spread), and the source of UTC (gps9, syst, gpsu) after a slash';
+    AS 'MODULE_PATHNAME', 'ep_gpmf_streams' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20 COST 1000;
+COMMENT ON FUNCTION gpmf_streams(gpmf, float8[]) IS 'one row per stream of the log, in order of first appearance. type: the type character or the expanded TYPE, # for compressed; samples: sum of repeats, empty streams included; rate_hz NULL when one payload is all there is; clock: where the times come from (field: the samples themselves, stmp, tsmp: counts over payload windows, tick, window: even spread), and the source of UTC (gps9, syst, gpsu) after a slash. windows: as of gpmf_samples()';
 
-CREATE FUNCTION gpmf_samples(log gpmf, fourcc text DEFAULT NULL, quirks boolean DEFAULT false,
+CREATE FUNCTION gpmf_samples(log gpmf, fourcc text DEFAULT NULL, quirks boolean DEFAULT false, windows float8[] DEFAULT NULL,
     OUT stream int, OUT device_id bigint, OUT fourcc text, OUT payload int, OUT klv int, OUT sample int, OUT t float8,
     OUT at timestamptz, OUT value float8[], OUT label text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'ep_gpmf_samples' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 10000 COST 10000;
-COMMENT ON FUNCTION gpmf_samples(gpmf, text, boolean) IS 'one row per sample of the log, or of the streams with that FourCC. t: seconds from the start of the log; at: UTC, NULL when the log has no clock; value: scaled by SCAL and re-oriented, NULL where an element is text; label: a text stream''s text, or the text elements. Streams that cannot be read (compressed, or their layout contradicts itself) are left out, and are an error when asked for by name. quirks: correct what firmware is known to write wrong, as gpmf_fourccs() lists it; otherwise values are as the log says them';
+COMMENT ON FUNCTION gpmf_samples(gpmf, text, boolean, float8[]) IS 'one row per sample of the log, or of the streams with that FourCC. t: seconds from the start of the log; at: UTC, NULL when the log has no clock; value: scaled by SCAL and re-oriented, NULL where an element is text; label: a text stream''s text, or the text elements. Streams that cannot be read (compressed, or their layout contradicts itself) are left out, and are an error when asked for by name. quirks: correct what firmware is known to write wrong, as gpmf_fourccs() lists it; otherwise values are as the log says them. windows: the start of each payload and the end of the last, s, as an MP4 knows them (gpmf_from_mp4)';
 
 CREATE FUNCTION gpmf_metadata(log gpmf,
     OUT payload int, OUT device_id bigint, OUT fourcc text, OUT key text, OUT type text, OUT "offset" bigint,
@@ -102,6 +102,13 @@ COMMENT ON FUNCTION gpmf_duration(gpmf) IS 'from the start of the log to the end
 CREATE FUNCTION gpmf_device_names(log gpmf) RETURNS text[]
     AS 'MODULE_PATHNAME', 'ep_gpmf_device_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION gpmf_device_names(gpmf) IS 'what the devices in the log call themselves, in order of first appearance';
+
+-- Out of a container.
+
+CREATE FUNCTION gpmf_from_mp4(mp4 bytea, OUT payload int, OUT log gpmf, OUT in_s float8, OUT out_s float8, OUT problem text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'ep_gpmf_from_mp4' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 10000;
+COMMENT ON FUNCTION gpmf_from_mp4(bytea) IS 'the payloads of the first gpmd track of an MP4, in the order of the presentation, each with its window [in_s, out_s) in seconds; the edit list is respected, so the first may begin before 0 and payloads that are not shown are left out. A payload that is no well-formed log has log NULL and its problem said. string_agg(log::bytea, '''' ORDER BY payload)::gpmf makes one log of them, and array_agg(in_s ORDER BY payload) || max(out_s) its windows';
 
 -- What is known of FourCCs.
 

@@ -97,8 +97,8 @@ clock_text(const EpGpmfLog *log, const EpGpmfStream *stream)
 {
 	const char *utc = ep_gpmf_utc_name(log->utc);
 
-	return CStringGetTextDatum(psprintf("%s%s%s", ep_gpmf_clock_name(stream->clock), utc != NULL ? "/" : "",
-										utc != NULL ? utc : ""));
+	return CStringGetTextDatum(
+		psprintf("%s%s%s", ep_gpmf_clock_name(stream), utc != NULL ? "/" : "", utc != NULL ? utc : ""));
 }
 
 /* UTC of t; NULL when the log has no clock or t is no time. */
@@ -153,7 +153,10 @@ ep_gpmf_streams(PG_FUNCTION_ARGS)
 	EpGpmfValue *value;
 
 	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
 	value = ep_gpmf_value_open(fcinfo, 0);
+	ep_gpmf_value_retime(value, fcinfo, 1);
 	for (uint32_t i = 0; i < value->log.stream_count; i++)
 		put_stream(value, value->log.streams[i], rsinfo);
 	return (Datum) 0;
@@ -278,6 +281,7 @@ ep_gpmf_samples(PG_FUNCTION_ARGS)
 	if (named)
 		fourcc = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	value = ep_gpmf_value_open(fcinfo, 0);
+	ep_gpmf_value_retime(value, fcinfo, 3);
 	context = AllocSetContextCreate(caller, "gpmf stream", ALLOCSET_DEFAULT_SIZES);
 	for (uint32_t i = 0; i < value->log.stream_count; i++)
 	{

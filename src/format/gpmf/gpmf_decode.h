@@ -106,6 +106,7 @@ struct EpGpmfStream
 	double clock_unit; /* seconds per unit of the sample's own time */
 	double *times;     /* t of every sample, where a twin needs them */
 	EpGpmfStream *twin;
+	bool counted;   /* times by a line through counts (TSMP) and windows */
 	double rate;    /* Hz; 0: unknown */
 	double t_first; /* of the first sample */
 	double t_last;  /* of the last sample */
@@ -133,11 +134,12 @@ typedef struct EpGpmfLog
 	size_t readable; /* bytes before the first that was not read */
 	/* time */
 	EpGpmfUtc utc;
-	int64_t started_at; /* microseconds since 1970 UTC of t = 0, if utc is known */
-	double duration;    /* seconds */
-	double *windows;    /* t at which each payload starts */
-	double period;      /* seconds of a payload, for what has no window of its own */
-	int64_t *boot_utc;  /* by payload: UTC minus the drone's boot time, microseconds; NULL: no SYST */
+	int64_t started_at;  /* microseconds since 1970 UTC of t = 0, if utc is known */
+	double duration;     /* seconds */
+	const double *given; /* by ep_gpmf_log_retime: payload starts, and the end; NULL: none */
+	double *windows;     /* t at which each payload starts */
+	double period;       /* seconds of a payload, for what has no window of its own */
+	int64_t *boot_utc;   /* by payload: UTC minus the drone's boot time, microseconds; NULL: no SYST */
 	/* scan: the text clock beside GPS5 */
 	bool gpsu_set;
 	bool gpsu_locked;
@@ -158,8 +160,15 @@ extern EpCode ep_gpmf_log_open(EpGpmfLog *log, const void *bytes, size_t length,
 /* gpmf_time.c: clocks, windows, rates and UTC of a scanned log. */
 extern EpCode ep_gpmf_log_time(EpGpmfLog *log, EpError *error) EP_CHECK_RESULT;
 
-/* "tick", "stmp", "window", "field"; and "gps9", "syst", "gpsu", NULL. */
-extern const char *ep_gpmf_clock_name(EpGpmfClock clock);
+/*
+ * Time again, with windows that a container knows: count is payloads + 1, the starts and the last end, seconds,
+ * ascending.  They outlive the log.  EP_E_STRUCTURE when they are not so.
+ */
+extern EpCode
+ep_gpmf_log_retime(EpGpmfLog *log, const double *windows, size_t count, EpError *error) EP_CHECK_RESULT;
+
+/* "field", "stmp", "tsmp", "tick", "window", as a stream's times come about; and "gps9", "syst", "gpsu", NULL. */
+extern const char *ep_gpmf_clock_name(const EpGpmfStream *stream);
 extern const char *ep_gpmf_utc_name(EpGpmfUtc utc);
 
 /*

@@ -160,7 +160,7 @@ scales(EpGpmfJson *json, const EpGpmfStream *stream)
 void
 ep_gpmf_json_open_stream(EpGpmfJson *json, const EpGpmfStream *stream)
 {
-	const char *clock = ep_gpmf_clock_name(stream->clock);
+	const char *clock = ep_gpmf_clock_name(stream);
 
 	ep_gpmf_json_bracket(json, '{');
 	ep_gpmf_json_key(json, "stream");

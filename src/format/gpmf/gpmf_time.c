@@ -6,10 +6,11 @@
  * drone's boot time, the gimbal's) is laid on it so that its earliest stamp in the first payload that has
  * one falls on the start of that payload:
  *
- *	  windows  when each payload starts, by the first device that stamps its payloads (STMP before
- *	           TICK); else by GPSU's trend over payloads; else EP_GPMF_PERIOD apart
- *	  blocks   a stream's stamp, or the window, and the step to its next payload's.  The last payload
- *	           is often a fraction, so it takes the step of the one before and never sets a rate
+ *	  windows  when each payload starts: as the container says; else by the first device that stamps its
+ *	           payloads (STMP before TICK); else by GPSU's trend over payloads; else EP_GPMF_PERIOD apart
+ *	  blocks   a stream's own stamp (STMP) and the step to its next payload's; else, where TSMP counts its samples,
+ *	           the line through counts and windows; else even spread in the window.  The last payload
+ *	           is often a fraction, so only its start counts, and it takes the step of the one before
  *	  samples  drone streams say their own time; VFRH has GLPI's instants
  *
  * UTC of t = 0: GPS9, else the drone's SYST, else GPSU with a fix, else any GPSU that is a date.
@@ -23,9 +24,11 @@
 #define GPS9 EP_GPMF_KEY('G', 'P', 'S', '9')
 
 const char *
-ep_gpmf_clock_name(EpGpmfClock clock)
+ep_gpmf_clock_name(const EpGpmfStream *stream)
 {
-	switch (clock)
+	if (stream->counted)
+		return "tsmp";
+	switch (stream->clock)
 	{
 		case EP_GPMF_CLOCK_TICK:
 			return "tick";
@@ -100,6 +103,15 @@ collect_stamps(EpGpmfLog *log, const EpGpmfDevice *device, EpGpmfClock clock, in
 	}
 }
 
+static void
+take_given_windows(EpGpmfLog *log)
+{
+	double last = log->given[log->payloads] - log->given[log->payloads - 1];
+
+	log->period = last > 0 ? last : EP_GPMF_PERIOD;
+	memcpy(log->windows, log->given, log->payloads * sizeof(double));
+}
+
 static EpCode
 set_windows(EpGpmfLog *log, EpError *error)
 {
@@ -111,6 +123,11 @@ set_windows(EpGpmfLog *log, EpError *error)
 	log->windows = ep_arena_array(log->arena, log->payloads, sizeof(double));
 	if (log->windows == NULL)
 		return ep_fail(error, EP_E_MEMORY, 0, "out of memory");
+	if (log->given != NULL)
+	{
+		take_given_windows(log);
+		return EP_OK;
+	}
 	log->period = device == NULL ? gpsu_period(log) : EP_GPMF_PERIOD;
 	for (uint32_t i = 0; i < log->payloads; i++)
 		log->windows[i] = device == NULL ? i * log->period : NAN;
@@ -231,20 +248,74 @@ seconds_late(const EpGpmfStream *stream)
 	return fabs(late) < 3600 ? late : 0;
 }
 
+/* Whether a block's own stamp says when it starts. Windows that are given are better than TICK. */
+static bool
+is_stamped(const EpGpmfLog *log, const EpGpmfStream *stream, const EpGpmfBlock *block)
+{
+	return block->stamp != EP_GPMF_NO_STAMP && !(log->given != NULL && stream->clock == EP_GPMF_CLOCK_TICK);
+}
+
 /* The span from a block to the stream's next payload, or 0 when nothing tells it. */
 static double
-block_span(const EpGpmfLog *log, const EpGpmfBlock *block)
+block_span(const EpGpmfLog *log, const EpGpmfStream *stream, const EpGpmfBlock *block)
 {
 	const EpGpmfBlock *next = block->next;
 
 	if (block->payload + 1 >= log->payloads)
 		return 0;
-	if (block->stamp == EP_GPMF_NO_STAMP)
+	if (!is_stamped(log, stream, block))
 		return log->windows[block->payload + 1] - log->windows[block->payload];
 	if (next == NULL || next->payload != block->payload + 1 || next->stamp == EP_GPMF_NO_STAMP ||
 		next->stamp <= block->stamp)
 		return 0;
 	return (double) (next->stamp - block->stamp) / 1e6;
+}
+
+/* Whether one instant has one sample, counted by TSMP without a gap. */
+static bool
+is_counted(const EpGpmfStream *stream)
+{
+	return stream->has_tsmp && stream->first != NULL && stream->max_klvs == 1 && stream->type != 'c' &&
+		   stream->type != 'u' && stream->clock <= EP_GPMF_CLOCK_TICK &&
+		   (uint32_t) (stream->tsmp_last - stream->tsmp_first) ==
+			   (uint32_t) (stream->samples - stream->first->samples);
+}
+
+/*
+ * Least squares of the blocks' starts over the samples before them: the jitter of payloads goes, drift does
+ * not come in.  Not for fewer than three payloads, nor where the stream does not keep a steady rate.
+ */
+static void
+fit_counts(EpGpmfStream *stream)
+{
+	double n = 0, x = 0, y = 0, xx = 0, xy = 0;
+	double step, start;
+
+	if (!is_counted(stream) || stream->first->next == NULL || stream->first->next->next == NULL)
+		return;
+	for (const EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
+	{
+		double base = (double) block->base, t0 = block->t0 - stream->first->t0;
+
+		n += 1, x += base, y += t0, xx += base * base, xy += base * t0;
+	}
+	step = (n * xy - x * y) / (n * xx - x * x);
+	start = stream->first->t0 + (y - step * x) / n;
+	if (!(step > 0))
+		return;
+	for (const EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
+		if (!(fabs(block->t0 - start - step * (double) block->base) < EP_GPMF_PERIOD / 4))
+			return;
+	stream->counted = true;
+	for (EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
+	{
+		block->t0 = start + step * (double) block->base;
+		block->step = step;
+	}
+	stream->rate = 1 / step;
+	stream->t_first = start;
+	stream->t_last = start + step * (double) (stream->samples - 1);
+	stream->t_end = start + step * (double) stream->samples;
 }
 
 /* Place the blocks of a stream: where each starts, and the step between its samples. */
@@ -259,14 +330,14 @@ place_blocks(EpGpmfLog *log, EpGpmfStream *stream)
 	{
 		bool by_klv = stream->max_klvs > 1 || stream->type == 'c' || stream->type == 'u';
 		double n = by_klv ? block->klvs : block->samples;
-		double span = block_span(log, block);
+		double span = block_span(log, stream, block);
 
 		if (span > 0)
 			step = span / n;
 		else if (step == 0)
 			step = log->period / n;
 		block->step = step;
-		if (block->stamp == EP_GPMF_NO_STAMP)
+		if (!is_stamped(log, stream, block))
 			block->t0 = log->windows[block->payload] - late;
 		else
 			block->t0 = (double) (block->stamp - stream->device->epoch[stream->clock].shift) / 1e6 - late;
@@ -280,6 +351,7 @@ place_blocks(EpGpmfLog *log, EpGpmfStream *stream)
 	stream->t_first = stream->first->t0;
 	if (stream->last->t0 > stream->first->t0)
 		stream->rate = counted / (stream->last->t0 - stream->first->t0);
+	fit_counts(stream);
 }
 
 /* For streams with their own time: the true first and last instants, and the rate between them. */
@@ -426,4 +498,26 @@ ep_gpmf_log_time(EpGpmfLog *log, EpError *error)
 		log->duration = fmax(log->duration, log->streams[i]->t_end);
 	log->duration = rint(log->duration * 1e6) / 1e6;
 	return set_utc(log, reader, error);
+}
+
+EpCode
+ep_gpmf_log_retime(EpGpmfLog *log, const double *windows, size_t count, EpError *error)
+{
+	if (count != (size_t) log->payloads + 1)
+		return ep_fail(error, EP_E_STRUCTURE, 0, "windows are not one more than the log's payloads");
+	for (size_t i = 0; i < count; i++)
+		if (!(fabs(windows[i]) < 1e9) || (i > 0 && windows[i] < windows[i - 1]))
+			return ep_fail(error, EP_E_STRUCTURE, 0, "windows are not ascending");
+	log->given = windows;
+	log->utc = EP_GPMF_UTC_NONE;
+	log->boot_utc = NULL;
+	log->duration = 0;
+	for (uint32_t i = 0; i < log->stream_count; i++)
+	{
+		log->streams[i]->times = NULL;
+		log->streams[i]->twin = NULL;
+		log->streams[i]->counted = false;
+		log->streams[i]->rate = 0;
+	}
+	return ep_gpmf_log_time(log, error);
 }
