@@ -82,4 +82,5 @@ INSERT INTO ok_raw (payload) VALUES ('{"a":1,"b":2}');
 SELECT a, _ep_rescued FROM ok;
 SELECT event_pipeline.drop_stream('ok', keep_tables => true);
 SELECT a FROM ok;
+DROP VIEW ok_bi;
 DROP TABLE ok, ok_raw;

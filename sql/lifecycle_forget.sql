@@ -2,7 +2,7 @@
 CREATE SCHEMA fg;
 SELECT event_pipeline.create_stream('fg."Odd one"', 'json', event_id => 'id', route_by => 'kind');
 INSERT INTO fg."Odd one_raw" (payload) VALUES ('{"id":1,"kind":"a"}'), ('bad');
-DROP TABLE fg."Odd one";
+DROP TABLE fg."Odd one" CASCADE;
 CREATE ROLE fg_other;
 GRANT USAGE ON SCHEMA fg TO fg_other;
 SET ROLE fg_other;

@@ -9,6 +9,7 @@ INSERT INTO app_raw (payload) VALUES ('{"price": 1.25, "twice": 7, "seen": 1}');
 SELECT price, price_0b44452a, twice, twice_b4a7d5f3, seen, _ep_rescued FROM app;
 SELECT path, column_name, column_type FROM stream_columns WHERE stream = 'app' ORDER BY path;
 -- nor later
+DROP VIEW app_bi;
 ALTER TABLE app ALTER COLUMN price_0b44452a TYPE numeric(4, 1);
 INSERT INTO app_raw (payload) VALUES ('{"price": 2.25, "seen": 2}');
 SELECT price_0b44452a, _ep_rescued FROM app WHERE seen = 2;

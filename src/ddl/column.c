@@ -14,8 +14,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-static void
-run(const char *sql)
+void
+ep_ddl_run(const char *sql)
 {
 	int code = SPI_execute(sql, false, 0);
 
@@ -54,7 +54,7 @@ comment_on_column(const char *table, const EpNewColumn *column)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "COMMENT ON COLUMN %s.%s IS %s", table, quote_identifier(column->name),
 					 quote_literal_cstr(column->comment));
-	run(sql.data);
+	ep_ddl_run(sql.data);
 	pfree(sql.data);
 }
 
@@ -69,7 +69,7 @@ ep_ddl_add_columns(Oid relation, const EpNewColumn *columns, int count)
 	for (int i = 0; i < count; i++)
 		appendStringInfo(&sql, "%s ADD COLUMN %s %s", i > 0 ? "," : "", quote_identifier(columns[i].name),
 						 ep_type_name(columns[i].type));
-	run(sql.data);
+	ep_ddl_run(sql.data);
 	pfree(sql.data);
 	for (int i = 0; i < count; i++)
 		if (columns[i].comment != NULL)

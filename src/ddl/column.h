@@ -16,6 +16,9 @@ typedef struct EpNewColumn
 	const char *comment; /* may be NULL */
 } EpNewColumn;
 
+/* Run one statement of DDL, in the server's usual way. The caller has connected to SPI. */
+extern void ep_ddl_run(const char *sql);
+
 /*
  * ALTER TABLE relation ADD COLUMN ... for all count columns, then their comments.  Nullable, no
  * default, ever.  Goes through the server's utility processing, so event triggers, pgaudit and

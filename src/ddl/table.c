@@ -21,23 +21,25 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+char *
+ep_ddl_fit_name(const char *name, bool taken)
+{
+	char *suffix;
+
+	if (!taken && strlen(name) <= EP_NAME_MAX)
+		return pstrdup(name);
+	suffix = psprintf("_%08x", ep_name_hash(name, strlen(name)));
+	return psprintf("%.*s%s", pg_mbcliplen(name, strlen(name), EP_NAME_MAX - strlen(suffix)), name, suffix);
+}
+
 /* "<event table>_<route>" within 63 bytes. */
 static char *
 routed_table_name(Oid event_relation, const char *route)
 {
 	char segment[EP_NAME_MAX + 1];
-	char *name;
 
 	ep_name_from_segment(route, strlen(route), segment, EP_NAME_MAX);
-	name = psprintf("%s_%s", get_rel_name(event_relation), segment);
-	if (strlen(name) > EP_NAME_MAX)
-	{
-		char *suffix = psprintf("_%08x", ep_name_hash(name, strlen(name)));
-
-		name[pg_mbcliplen(name, strlen(name), EP_NAME_MAX - strlen(suffix))] = '\0';
-		name = psprintf("%s%s", name, suffix);
-	}
-	return name;
+	return ep_ddl_fit_name(psprintf("%s_%s", get_rel_name(event_relation), segment), false);
 }
 
 Oid

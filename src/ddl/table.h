@@ -9,6 +9,12 @@
 #include "utils/timestamp.h"
 
 /*
+ * A name of a relation within 63 bytes: name itself, or cut on a character boundary + '_' + 8 hex of its hash; when that
+ * one is taken, the next of the series.  palloc'ed.
+ */
+extern char *ep_ddl_fit_name(const char *name, bool taken);
+
+/*
  * Create the event table for one routing value beside the stream's own, with our fixed columns,
  * partitioned alike.  InvalidOid when a relation of that name is there already (*name tells which).
  * The caller acts as the owner and has connected to SPI.

@@ -7,10 +7,12 @@
 #include "ddl/column.h"
 #include "ddl/table.h"
 #include "ddl/try_lock.h"
+#include "ddl/view.h"
 #include "schema/journal.h"
 #include "schema/registry.h"
 #include "schema/type_map.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* ---- columns ---- */
 
@@ -104,8 +106,10 @@ drop_settled(EpColumnChange *change)
 static void
 alter(EpColumnChange *change)
 {
-	EpNewColumn *columns = palloc(sizeof(EpNewColumn) * Max(change->count, 1));
+	EpNewColumn *columns = palloc(sizeof(EpNewColumn) * change->count);
 	int count = 0;
+
+	change->target->changed = true; /* whatever comes of it */
 
 	for (int i = 0; i < change->count; i++)
 	{
@@ -141,6 +145,21 @@ record(EpColumnChange *change)
 	}
 }
 
+/* The view follows if nobody reads it now; else maintenance will see to it. */
+static void
+show(EpColumnChange *change)
+{
+	EpTarget *target = change->target;
+	int left_ms = Max(change->stream->lock_budget_ms - change->waited_us / 1000, 0);
+
+	for (int i = 0; i < change->count; i++)
+		(void) ep_target_add_attribute(change->stream, target, change->attributes[i].identity,
+									   change->attributes[i].name,
+									   get_attnum(target->relation, change->attributes[i].name),
+									   change->attributes[i].type, change->attributes[i].variant);
+	(void) ep_view_try_build(change->stream, target, left_ms, change->mode);
+}
+
 const char *
 ep_evolve_refusal(const ErrorData *error)
 {
@@ -170,8 +189,11 @@ ep_evolve_columns(void *argument)
 		return false;
 	ep_target_reload(change->stream, change->target);
 	drop_settled(change);
+	if (change->count == 0)
+		return true;
 	alter(change);
 	record(change);
+	show(change);
 	return true;
 }
 
@@ -207,6 +229,9 @@ ep_evolve_table(void *argument)
 	change->target_id = ep_registry_add_target(change->stream, change->route, change->relation);
 	ep_journal_schema_change(change->stream, change->relation, "create table", NULL, NULL, EP_TYPE_NONE, NULL,
 							 change->mode, 0, change->raw_id);
+	(void) ep_view_try_build(change->stream,
+							 &(EpTarget){.id = change->target_id, .relation = change->relation},
+							 change->stream->lock_budget_ms, change->mode);
 	change->refusal = NULL;
 	return true;
 }

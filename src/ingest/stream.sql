@@ -143,6 +143,7 @@ BEGIN
         CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', event_table, pg_catalog.format('events of stream %s, decoded from %s', event_table, raw_table));
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', raw_table, pg_catalog.format('raw %s payloads of stream %s, as they came', format, event_table));
+    PERFORM @extschema@._view_refresh(event_table);
     RETURN event_table;
 END
 $$;
@@ -203,6 +204,11 @@ DECLARE
 BEGIN
     SELECT * INTO tables FROM @extschema@._stream_tables(event_table);
     PERFORM @extschema@._stream_forget(event_table);
+    IF NOT keep_tables THEN
+        FOR relation IN SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) ANY (tables.views) LOOP
+            EXECUTE pg_catalog.format('DROP VIEW %s', relation);
+        END LOOP;
+    END IF;
     -- Some may have been dropped by hand.
     FOR relation IN
         SELECT c.oid FROM pg_catalog.pg_class c

@@ -258,6 +258,12 @@ BEGIN
             pg_catalog.format('SELECT @extschema@._partition_premake(%s)', t.relation::pg_catalog.oid)), '100 milliseconds');
         COMMIT;
     END LOOP;
+    FOR t IN SELECT * FROM @extschema@._views_behind() LOOP
+        PERFORM @extschema@._maintenance_step('views', t.name, pg_catalog.format(
+            'SELECT @extschema@._rollup_run_as(%s, '''', ''UTC'', %L, NULL, NULL)', t.owner,
+            pg_catalog.format('SELECT @extschema@._view_refresh(%s)', t.relation::pg_catalog.oid)), '100 milliseconds');
+        COMMIT;
+    END LOOP;
     PERFORM @extschema@._maintenance_step('forget', 'dropped tables',
         'SELECT @extschema@._flight_table_sweep() OPERATOR(pg_catalog.+) @extschema@._rollup_sweep() '
         'OPERATOR(pg_catalog.+) @extschema@._maintenance_forget_streams()');

@@ -41,6 +41,7 @@ CREATE TABLE _target (
     stream_id  int NOT NULL REFERENCES _stream ON DELETE CASCADE,
     route      text NOT NULL,           -- '' for the stream's own table, else the routing value
     relation   regclass NOT NULL UNIQUE,
+    bi_view    regclass,                -- its published view (ddl/view.h); null: none yet
     tracked    boolean NOT NULL DEFAULT false, -- a rollup reads it: ingest writes invalidations
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (stream_id, route)

@@ -76,6 +76,32 @@ ep_registry_find_target(EpStream *stream, const char *route, Oid *relation)
 	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
 }
 
+Oid
+ep_registry_view(int target_id)
+{
+	static EpStatement statement = {
+		"SELECT bi_view FROM event_pipeline._target WHERE target_id = $1", 1, {INT4OID}};
+	Datum values[1] = {Int32GetDatum(target_id)};
+	bool isnull = true;
+	Datum view = 0;
+
+	if (ep_catalog_read(&statement, values) == 1)
+		view = ep_catalog_datum(0, 1, &isnull);
+	return isnull ? InvalidOid : DatumGetObjectId(view);
+}
+
+void
+ep_registry_set_view(int target_id, Oid view)
+{
+	static EpStatement statement = {
+		"UPDATE event_pipeline._target SET bi_view = $2::regclass WHERE target_id = $1",
+		2,
+		{INT4OID, OIDOID}};
+	Datum values[2] = {Int32GetDatum(target_id), ObjectIdGetDatum(view)};
+
+	ep_catalog_run(&statement, values, NULL);
+}
+
 int
 ep_registry_recent_targets(EpStream *stream)
 {

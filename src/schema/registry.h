@@ -24,6 +24,10 @@ extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relat
 /* The id and the table of a route, as committed by now or made by us; 0 when there is none. */
 extern int ep_registry_find_target(EpStream *stream, const char *route, Oid *relation);
 
+/* The published view of a target, as last recorded; it may have been dropped since. InvalidOid: none yet. */
+extern Oid ep_registry_view(int target_id);
+extern void ep_registry_set_view(int target_id, Oid view);
+
 /* How many tables the stream got in the last hour. */
 extern int ep_registry_recent_targets(EpStream *stream);
 

@@ -26,11 +26,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION _stream_orphan(regclass) IS 'what was the event table of a raw table, if it was dropped by hand';
 
-CREATE FUNCTION _stream_tables(event_table regclass, OUT raw_table regclass, OUT id_table regclass, OUT targets regclass[]) RETURNS record
+CREATE FUNCTION _stream_tables(event_table regclass, OUT raw_table regclass, OUT id_table regclass, OUT targets regclass[],
+                               OUT views regclass[]) RETURNS record
     LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT s.raw_table, s.id_table,
-           ARRAY(SELECT t.relation FROM @extschema@._target t WHERE t.stream_id = s.stream_id ORDER BY t.target_id)
+           ARRAY(SELECT t.relation FROM @extschema@._target t WHERE t.stream_id = s.stream_id ORDER BY t.target_id),
+           ARRAY(SELECT t.bi_view FROM @extschema@._target t WHERE t.stream_id = s.stream_id AND t.bi_view IS NOT NULL)
     FROM @extschema@._stream s WHERE s.event_table = $1
 $$;
 COMMENT ON FUNCTION _stream_tables(regclass) IS 'the tables of a stream';

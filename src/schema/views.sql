@@ -15,6 +15,17 @@ COMMENT ON COLUMN stream_columns.path IS 'the source''s own spelling, segments j
 COMMENT ON COLUMN stream_columns.first_seen IS 'when the attribute was first seen';
 COMMENT ON COLUMN stream_columns.raw_id IS 'the raw row that first had it';
 
+CREATE VIEW stream_tables AS
+SELECT s.event_table::text AS stream, t.route, t.relation AS target, v.oid::regclass AS bi_view, s.raw_table, t.created_at
+FROM _target t
+JOIN _stream s USING (stream_id)
+JOIN pg_catalog.pg_class c ON c.oid = t.relation
+LEFT JOIN pg_catalog.pg_class v ON v.oid = t.bi_view
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+COMMENT ON VIEW stream_tables IS 'the event tables of each stream, each with its view for BI tools';
+COMMENT ON COLUMN stream_tables.route IS 'the value whose events it takes; empty for the stream''s own table';
+COMMENT ON COLUMN stream_tables.bi_view IS 'one column per attribute, named and only ever appended to; null when it was dropped and not made again yet';
+
 CREATE VIEW schema_log AS
 SELECT l.at, s.event_table::text AS stream, l.target, l.operation, l.path, l.column_name, l.column_type, l.reason,
        l.mode, l.lock_wait, l.raw_id, l.role_name
@@ -24,7 +35,7 @@ JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW schema_log IS 'every change of a table that a stream made by itself, and every one it put off';
 COMMENT ON COLUMN schema_log.reason IS 'why a column was not made: lock, busy, limit, type, contract, name, size, rate';
-COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; worker: beside it; promoted: by maintenance, with the values rescued before; deferred: values are rescued meanwhile';
+COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; worker: beside it; promoted: by maintenance, with the values rescued before; deferred: values are rescued meanwhile; maintenance';
 COMMENT ON COLUMN schema_log.lock_wait IS 'how long it tried for the lock';
 
 CREATE VIEW rejected AS
@@ -96,4 +107,4 @@ COMMENT ON COLUMN stream_stats.lag_p99 IS 'the same of 99 %';
 COMMENT ON COLUMN stream_stats.discarded IS 'events that the contract dropped';
 COMMENT ON COLUMN stream_stats.discarded_values IS 'attributes that the contract dropped of events that have a row';
 
-GRANT SELECT ON stream_columns, schema_log, rejected, wanted_columns, stream_stats TO PUBLIC;
+GRANT SELECT ON stream_columns, stream_tables, schema_log, rejected, wanted_columns, stream_stats TO PUBLIC;
