@@ -2,7 +2,6 @@
 -- What the tests before this one noted in the same database is not counted here.
 DELETE FROM event_pipeline._maintenance;
 SET search_path = public, event_pipeline;
-DELETE FROM _maintenance;
 CREATE SCHEMA maint;
 CREATE ROLE maint_owner;
 GRANT ALL ON SCHEMA maint TO maint_owner;

@@ -54,19 +54,27 @@ float_from_text(const char *text, size_t length, EpValue *value)
 	return false;
 }
 
+/* What the payload's decoder was told. */
+typedef struct Source
+{
+	const EpFormat *format;
+	bool infer_timestamps;
+} Source;
+
 /* The strings of typed formats stand for other things than text; all of it. */
 static bool
-value_from_string(EpType type, const EpFormat *format, const char *text, size_t length, EpValue *value)
+value_from_string(EpType type, const Source *source, const char *text, size_t length, EpValue *value)
 {
-	if (format->untyped)
+	*value = (EpValue){.kind = EP_TEXT, .text = text, .length = length};
+	if (source->format->untyped)
 	{
 		*value = ep_value_from_literal(text, length);
 		value->untyped = true;
-		return true;
 	}
-	*value = (EpValue){.kind = EP_TEXT, .text = text, .length = length};
-	if (!format->binary || type == EP_TYPE_TEXT)
-		return true;
+	if (!source->format->binary && source->infer_timestamps)
+		ep_value_infer_timestamp(value);
+	if (!source->format->binary || type == EP_TYPE_TEXT)
+		return value->kind != EP_TIMESTAMP || value->nanos == 0 || type == EP_TYPE_TEXT;
 	switch (type)
 	{
 		case EP_TYPE_TIMESTAMPTZ:
@@ -89,16 +97,16 @@ value_from_string(EpType type, const EpFormat *format, const char *text, size_t 
 	}
 }
 
-static bool value_from_json(EpType type, const EpFormat *format, const JsonbValue *json, EpValue *value);
+static bool value_from_json(EpType type, const Source *source, const JsonbValue *json, EpValue *value);
 
 static bool
-value_from_array(EpType type, const EpFormat *format, JsonbContainer *array, EpValue *value)
+value_from_array(EpType type, const Source *source, JsonbContainer *array, EpValue *value)
 {
 	int count = JsonContainerSize(array);
 	EpValue *items = palloc(sizeof(EpValue) * Max(count, 1));
 
 	for (int i = 0; i < count; i++)
-		if (!value_from_json(type - EP_TYPE_ARRAY, format, getIthJsonbValueFromContainer(array, i),
+		if (!value_from_json(type - EP_TYPE_ARRAY, source, getIthJsonbValueFromContainer(array, i),
 							 &items[i]))
 			return false;
 	*value = (EpValue){.kind = EP_ARRAY, .count = count, .as.items = items};
@@ -107,7 +115,7 @@ value_from_array(EpType type, const EpFormat *format, JsonbContainer *array, EpV
 
 /* The value as the payload had it, for a column of that type; false when it does not say. */
 static bool
-value_from_json(EpType type, const EpFormat *format, const JsonbValue *json, EpValue *value)
+value_from_json(EpType type, const Source *source, const JsonbValue *json, EpValue *value)
 {
 	char *text;
 
@@ -120,11 +128,11 @@ value_from_json(EpType type, const EpFormat *format, const JsonbValue *json, EpV
 			text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(json->val.numeric)));
 			return ep_value_from_number(text, strlen(text), value) == EP_OK;
 		case jbvString:
-			return value_from_string(type, format, json->val.string.val, json->val.string.len, value);
+			return value_from_string(type, source, json->val.string.val, json->val.string.len, value);
 		case jbvBinary:
 			if (type > EP_TYPE_ARRAY)
 				return JsonContainerIsArray(json->val.binary.data) &&
-					   value_from_array(type, format, json->val.binary.data, value);
+					   value_from_array(type, source, json->val.binary.data, value);
 			text = JsonbToCString(NULL, json->val.binary.data, json->val.binary.len);
 			*value = (EpValue){.kind = EP_JSON, .text = text, .length = strlen(text)};
 			return true;
@@ -152,7 +160,7 @@ reason_passes(const JsonbValue *why)
 
 /* The value kept of this path, if the column would take it. */
 static bool
-fitting_value(JsonbContainer *rescued, text *path, EpType type, const EpFormat *format, EpValue *value)
+fitting_value(JsonbContainer *rescued, text *path, EpType type, const Source *source, EpValue *value)
 {
 	JsonbValue *kept = member(rescued, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path)), *json;
 
@@ -160,28 +168,31 @@ fitting_value(JsonbContainer *rescued, text *path, EpType type, const EpFormat *
 		!reason_passes(member(kept->val.binary.data, "why", 3)))
 		return false;
 	json = member(kept->val.binary.data, "v", 1);
-	return json != NULL && value_from_json(type, format, json, value) && ep_type_accepts(type, value);
+	return json != NULL && value_from_json(type, source, json, value) && ep_type_accepts(type, value);
 }
 
-/* Arguments (rescued jsonb, paths text[], format text, column anyelement): the first path with a fitting value, or NULL. */
+/*
+ * Arguments (rescued jsonb, paths text[], format text, infer_timestamps boolean, column anyelement): the first path with a
+ * fitting value, or NULL.
+ */
 static text *
 fitting_path(FunctionCallInfo fcinfo, EpType *type, EpValue *value)
 {
 	Jsonb *rescued;
-	const EpFormat *format;
+	Source source;
 	Datum *paths;
 	int count;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
 		return NULL;
 	rescued = PG_GETARG_JSONB_P(0);
-	format = ep_format_find(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	*type = ep_type_from_oid(get_fn_expr_argtype(fcinfo->flinfo, 3));
-	if (format == NULL || *type == EP_TYPE_NONE || !JB_ROOT_IS_OBJECT(rescued))
+	source = (Source){ep_format_find(text_to_cstring(PG_GETARG_TEXT_PP(2))), PG_GETARG_BOOL(3)};
+	*type = ep_type_from_oid(get_fn_expr_argtype(fcinfo->flinfo, 4));
+	if (source.format == NULL || *type == EP_TYPE_NONE || !JB_ROOT_IS_OBJECT(rescued))
 		return NULL;
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &paths, NULL, &count);
 	for (int i = 0; i < count; i++)
-		if (fitting_value(&rescued->root, DatumGetTextPP(paths[i]), *type, format, value))
+		if (fitting_value(&rescued->root, DatumGetTextPP(paths[i]), *type, &source, value))
 			return DatumGetTextPP(paths[i]);
 	return NULL;
 }

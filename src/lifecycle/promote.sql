@@ -9,14 +9,14 @@
 -- then, with its rows in _wanted, and every later one fills the column. So what a transaction after that reads in
 -- _wanted is all there will be, and it is deleted when all of it was looked at.
 
-CREATE FUNCTION _rescued_value(rescued jsonb, paths text[], format text, column_value anyelement) RETURNS anyelement
+CREATE FUNCTION _rescued_value(rescued jsonb, paths text[], format text, infer_timestamps boolean, column_value anyelement) RETURNS anyelement
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_value';
-COMMENT ON FUNCTION _rescued_value(jsonb, text[], text, anyelement) IS
+COMMENT ON FUNCTION _rescued_value(jsonb, text[], text, boolean, anyelement) IS
     'the value of the first of these paths that was rescued for a reason that passes and is exactly of the type of the column; the last argument says the type';
 
-CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, column_value anyelement) RETURNS text
+CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, infer_timestamps boolean, column_value anyelement) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_path';
-COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, anyelement) IS 'the path whose value _rescued_value() gives';
+COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, boolean, anyelement) IS 'the path whose value _rescued_value() gives';
 
 CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promote_columns';
@@ -86,13 +86,14 @@ AS $$
         'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL), ''{}'') '
         'WHERE t.ctid >= %L AND t.ctid < %L AND t._ep_rescued ?| %L AND (%s) RETURNING t.event_time) '
         'SELECT array_agg(DISTINCT date_bin(''15 minutes'', m.event_time, ''2000-01-01 00:00+00'')) FROM moved m',
-        part, string_agg(format('%I = coalesce(t.%1$I, @extschema@._rescued_value(t._ep_rescued, %2$L, %3$L, t.%1$I))', m.column_name, m.paths, s.format), ', '),
+        part, string_agg(format('%I = coalesce(t.%1$I, @extschema@._rescued_value(t._ep_rescued, %2$L, %3$L, %4$L, t.%1$I))', m.column_name, m.paths, s.format, infer.timestamps), ', '),
         string_agg(format('CASE WHEN %s IS NULL THEN %s END', 't.' || quote_ident(m.column_name), taken.path), ', '),
         format('(%s,0)', first_page), format('(%s,0)', first_page + pages),
         (SELECT array_agg(path) FROM @extschema@._promote_moves($1) a, unnest(a.paths) path),
         string_agg(format('t.%I IS NULL AND %s IS NOT NULL', m.column_name, taken.path), ' OR '))
     FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id), @extschema@._promote_moves($1) m,
-         LATERAL (SELECT format('@extschema@._rescued_path(t._ep_rescued, %L, %L, t.%I)', m.paths, s.format, m.column_name)) taken (path)
+         LATERAL (SELECT coalesce(s.settings ->> 'infer_timestamps', 'false') = 'true') infer (timestamps),
+         LATERAL (SELECT format('@extschema@._rescued_path(t._ep_rescued, %L, %L, %L, t.%I)', m.paths, s.format, infer.timestamps, m.column_name)) taken (path)
     WHERE t.target_id = $1
 $$;
 COMMENT ON FUNCTION _promote_statement(int, regclass, bigint, int) IS
