@@ -20,7 +20,7 @@
 -- and what is above the mark is decoded once.
 
 CREATE TABLE _sweep (
-    stream_id     int PRIMARY KEY REFERENCES _stream ON DELETE CASCADE,
+    stream_id     int PRIMARY KEY,
     cluster       bigint NOT NULL,
     raw_table     oid NOT NULL,         -- a number: another one after a restore
     settled       bigint NOT NULL DEFAULT -9223372036854775808, -- raw rows up to this id have been looked at
@@ -29,19 +29,25 @@ CREATE TABLE _sweep (
     proposed_xmin xid8,
     proposed_xmax xid8                  -- proposed is settled when all transactions before this one have ended
 );
+CREATE TRIGGER delete_sweep AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_sweep', 'stream_id');
 COMMENT ON TABLE _sweep IS 'how far the raw rows of each stream were searched for rows that were not ingested';
 
 CREATE TABLE _sweep_transaction (
-    stream_id   int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    stream_id   int NOT NULL,
     transaction xid NOT NULL
 );
+CREATE TRIGGER delete_sweep_transaction AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_sweep_transaction', 'stream_id');
 COMMENT ON TABLE _sweep_transaction IS 'transactions above the mark that have raw rows without counters, and were looked into';
 
 CREATE TABLE _sweep_row (
-    stream_id int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    stream_id int NOT NULL,
     raw_id    bigint NOT NULL,
     PRIMARY KEY (stream_id, raw_id)
 );
+CREATE TRIGGER delete_sweep_row AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_sweep_row', 'stream_id');
 COMMENT ON TABLE _sweep_row IS 'raw rows that wait to be ingested by maintenance';
 SELECT pg_catalog.pg_extension_config_dump('_sweep', '');
 SELECT pg_catalog.pg_extension_config_dump('_sweep_transaction', '');

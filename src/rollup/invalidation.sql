@@ -15,11 +15,13 @@
 
 CREATE TABLE _invalidation_reader (
     consumer  text NOT NULL,            -- 'flight_table:<oid>', 'rollup:<id>' ...
-    target_id int NOT NULL REFERENCES _target ON DELETE CASCADE,
+    target_id int NOT NULL,
     snapshot  pg_snapshot NOT NULL,
     cluster   bigint NOT NULL,
     PRIMARY KEY (consumer, target_id)
 );
+CREATE TRIGGER delete_invalidation_reader AFTER DELETE ON _target REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_invalidation_reader', 'target_id');
 COMMENT ON TABLE _invalidation_reader IS 'up to where each consumer has read the invalidations of a target';
 SELECT pg_catalog.pg_extension_config_dump('_invalidation_reader', '');
 

@@ -38,7 +38,7 @@ COMMENT ON TABLE _rollup IS 'rollups, as create_rollup was told';
 COMMENT ON SEQUENCE _rollup_id_seq IS 'numbers for _rollup.rollup_id';
 
 CREATE TABLE _rollup_bucket (
-    rollup_id    int NOT NULL REFERENCES _rollup ON DELETE CASCADE,
+    rollup_id    int NOT NULL,
     bucket       timestamptz NOT NULL,
     version      int NOT NULL DEFAULT 0, -- of the query that computed it; 0: never
     refreshed_at timestamptz,
@@ -47,6 +47,8 @@ CREATE TABLE _rollup_bucket (
     retry_at     timestamptz,           -- run_maintenance() leaves a failed bucket alone until then
     PRIMARY KEY (rollup_id, bucket)
 );
+CREATE TRIGGER delete_rollup_bucket AFTER DELETE ON _rollup REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_rollup_bucket', 'rollup_id');
 CREATE INDEX _rollup_bucket_dirty_idx ON _rollup_bucket (rollup_id, bucket) WHERE dirty_since IS NOT NULL;
 COMMENT ON TABLE _rollup_bucket IS 'the buckets of each rollup: when and by which version of the query they were computed, and which are dirty';
 

@@ -38,7 +38,7 @@ COMMENT ON SEQUENCE _stream_id_seq IS 'numbers for _stream.stream_id';
 CREATE SEQUENCE _target_id_seq AS int;
 CREATE TABLE _target (
     target_id  int PRIMARY KEY DEFAULT nextval('@extschema@._target_id_seq'),
-    stream_id  int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    stream_id  int NOT NULL,
     route      text NOT NULL,           -- '' for the stream's own table, else the routing value
     relation   regclass NOT NULL UNIQUE,
     bi_view    regclass,                -- its published view (ddl/view.h); null: none yet
@@ -52,7 +52,7 @@ COMMENT ON SEQUENCE _target_id_seq IS 'numbers for _target.target_id';
 -- One row per spelling; spellings of one attribute share identity and column_name. Values that misfit that column have
 -- columns of their own, the variants: one more row each, of the same identity.
 CREATE TABLE _attribute (
-    target_id   int NOT NULL REFERENCES _target ON DELETE CASCADE,
+    target_id   int NOT NULL,
     path        text NOT NULL,
     identity    text NOT NULL,
     column_name name NOT NULL,
@@ -170,6 +170,23 @@ SELECT pg_catalog.pg_extension_config_dump('_counter', '');
 SELECT pg_catalog.pg_extension_config_dump('_invalidation', '');
 SELECT pg_catalog.pg_extension_config_dump('_invalidation_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_wanted', '');
+
+-- What belongs to a row goes with it. No foreign keys: pg_restore -j fills tables of an extension at the same time, whatever
+-- refers to what, and would fail.
+CREATE FUNCTION _delete_dependents() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('DELETE FROM @extschema@.%I d USING gone WHERE d.%I = gone.%2$I', tg_argv[0], tg_argv[1]);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _delete_dependents() IS 'deletes from table $1 what has the value of column $2 of a row that was deleted';
+REVOKE ALL ON FUNCTION _delete_dependents() FROM PUBLIC;
+CREATE TRIGGER delete_targets AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_target', 'stream_id');
+CREATE TRIGGER delete_attributes AFTER DELETE ON _target REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_attribute', 'target_id');
 
 CREATE FUNCTION _catalog_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ep_catalog_changed';

@@ -2,7 +2,7 @@
 
 -- Removed and replaced ones stay: verify() explains rows of their time by them.
 CREATE TABLE _alias (
-    stream_id   int NOT NULL REFERENCES _stream ON DELETE CASCADE,
+    stream_id   int NOT NULL,
     path        text NOT NULL,
     identity    text NOT NULL,          -- of path
     value       text,                   -- null: path stands for to_path; else this text there for to_value
@@ -13,6 +13,8 @@ CREATE TABLE _alias (
     removed_at  timestamptz,
     CHECK ((value IS NULL) = (to_path IS NOT NULL) AND (value IS NULL) = (to_value IS NULL))
 );
+CREATE TRIGGER delete_alias AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_alias', 'stream_id');
 CREATE UNIQUE INDEX _alias_present_idx ON _alias (stream_id, identity, value) NULLS NOT DISTINCT WHERE removed_at IS NULL;
 COMMENT ON TABLE _alias IS 'paths and values of streams that are taken as others';
 SELECT pg_catalog.pg_extension_config_dump('_alias', '');

@@ -105,5 +105,52 @@ sql($node, "SELECT drop_stream('app_events')", 'restored');
 is(sql($node, 'SELECT count(*) FROM stream_columns', 'restored'), '0', 'the restored stream can be dropped');
 is(sql($node, "SELECT count(*) > 0 FROM stream_columns"), 't', 'and the other database keeps its own');
 
+# --- what a stream knows beside its rows: routed tables, rescued values, taken ids, rejections; by a plain dump, by two
+# processes at once, and the data alone into tables that are there ---
+load_oracle($node);
+sql($node, q{
+	SELECT create_stream('e', 'json', event_time => 'at', event_id => 'id', route_by => 'r', settings => '{"max_columns": 12}');
+	INSERT INTO e_raw (payload) VALUES
+		('[{"at": "2026-03-01", "id": "a", "n": 1}, {"at": "2026-03-01", "id": "a", "n": 2}, {"at": "2026-03-01", "id": "b", "n": "text"}]'),
+		('{"at": "2024-02-29", "id": "c", "r": "x", "n": 1.5}'), ('[{"at": "2026-03-01", "id": "d", "n": 4, "late": 1}, {"id": "e", "n": 5}]'),
+		('{"at": "2026-03-01", "id": "f", "c1": 1, "c2": 2, "c3": 3, "c4": 4, "c5": 5, "c6": 6}');
+	ALTER TABLE e ADD CONSTRAINT small CHECK (n < 100);
+	INSERT INTO e_raw (payload) VALUES ('{"at": "2026-03-01", "id": "g", "n": 1000}');
+	-- what is rescued on this side is not promoted on the other, so that both can be compared
+	BEGIN; SELECT count(*) FROM e; INSERT INTO e_raw (payload) VALUES ('{"at": "2026-03-01", "id": "h", "rescued": 1}'); COMMIT});
+my $knows = q{
+	SELECT 'row', to_jsonb(e)::text FROM e UNION ALL SELECT 'routed', to_jsonb(x)::text FROM e_x x UNION ALL SELECT 'raw', r::text FROM e_raw r
+	UNION ALL SELECT 'column', format('%s %s %s %s', target, path, column_name, column_type) FROM stream_columns WHERE stream = 'e'
+	UNION ALL SELECT 'id', (i.event_id, i.event_time)::text FROM e_ids i
+	UNION ALL SELECT 'rejected', format('%s %s %s %s', raw_id, seq, sqlstate, message) FROM rejected WHERE stream = 'e'
+	UNION ALL SELECT 'stats', format('%s %s %s %s', raw_rows, typed, rejected, duplicates) FROM stream_stats WHERE stream = 'e'
+	ORDER BY 1, 2};
+my $known = sql($node, $knows);
+like($known, qr/^stats\|6 6 2 1$/m, 'there are rejections and a duplicate');
+like($known, qr/"why": "limit"/, 'and rescued values');
+
+# The schema first, without triggers, for the data alone.
+my $archive = $node->basedir . '/dump.dir';
+$node->command_ok([ 'pg_dump', '-Fd', '-f', $archive, $node->connstr('postgres') ], 'pg_dump into a directory');
+for my $way ([ 'parallel', [ '-j2' ] ], [ 'in_parts', ['--section=pre-data'], [ '--data-only', '--disable-triggers' ], ['--section=post-data'] ])
+{
+	my ($there, @parts) = @$way;
+	$node->safe_psql('postgres', "CREATE DATABASE $there TEMPLATE template0");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', @$_, '-d', $node->connstr($there), $archive ], "pg_restore @$_") for @parts;
+	is(sql($node, $knows, $there), $known, "$there: everything is the same");
+	is(sql($node, "SELECT * FROM verify('e', NULL)", $there), '', 'and verified');
+	sql($node, q{
+		ALTER TABLE e DROP CONSTRAINT small;
+		INSERT INTO e_raw (payload) VALUES ('[{"at": "2026-03-02", "id": "a", "n": 7}, {"at": "2026-03-02", "id": "z", "n": 8, "late": 2}, {"at": "2020-01-01", "id": "y", "r": "y"}]'),
+			('{"at": "2026-03-02", "id": "c", "r": "x"}')}, $there);
+	is(sql($node, q{SELECT n, late, _ep_rescued FROM e WHERE id = 'z'}, $there), '8|2|', 'it ingests into the same columns');
+	is(sql($node, q{SELECT count(*) FROM e_y}, $there), '1', 'and makes tables and partitions');
+	is(sql($node, q{SELECT duplicates FROM stream_stats WHERE stream = 'e'}, $there), '3', 'duplicates are still known');
+	is(sql($node, q{SELECT events, typed, rejected, duplicates FROM replay('e')}, $there), '2|1|1|0', 'replay() tries again what was rejected');
+	is(sql($node, "SELECT * FROM oracle('e', 'id') UNION ALL SELECT unbalanced, NULL, NULL, NULL, NULL FROM unbalanced('e')", $there), '', 'the tables are what the raw table says, the counters balance');
+	sql($node, 'CALL event_pipeline.run_maintenance()', $there);
+	is(sql($node, "SELECT step, object, last_error FROM maintenance_log WHERE failures > 0", $there), '', 'and its maintenance runs');
+}
+
 $_->stop for $node, $upgraded;
 done_testing();
