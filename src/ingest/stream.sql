@@ -119,6 +119,10 @@ BEGIN
         ) PARTITION BY RANGE (received_at);
         CREATE INDEX ON %1$I.%2$I USING brin (raw_id)$sql$, schema_name, table_name || '_raw', payload_type);
     raw_table := pg_catalog.format('%I.%I', schema_name, table_name || '_raw')::regclass;
+    -- Compression finds nothing in samples: it would only take time and one more copy of a log in memory.
+    IF format OPERATOR(pg_catalog.=) 'gpmf' THEN
+        EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN payload SET STORAGE EXTERNAL', raw_table);
+    END IF;
     PERFORM @extschema@._partition_create(raw_table, 'received_at', partition_interval);
     -- Raw rows must land even when nobody has made a partition for today.
     EXECUTE pg_catalog.format('CREATE TABLE %I.%I PARTITION OF %s DEFAULT', schema_name,

@@ -114,6 +114,9 @@ for my $name (split /\n/, sql($node, 'SELECT name FROM logs ORDER BY 1'))
 	}
 }
 
+is(sql($node, q{SELECT DISTINCT attstorage FROM pg_attribute WHERE attrelid IN (SELECT relid FROM pg_partition_tree('logs_hero5_raw'))
+	AND attname = 'payload'}), 'e', 'logs are stored as they are: compression finds nothing in them');
+
 # A log that is cut anywhere: what is whole becomes rows, the rest is at most one rejection, the neighbour lands.
 sql($node, "SELECT create_stream('cuts', 'gpmf', fourccs => 'GPS5')");
 sql($node, "INSERT INTO cuts_raw (payload) SELECT substr(log::bytea, 1, n) FROM logs, generate_series(1, length(log::bytea)) n
