@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "format/format.h"
 #include "format/gpmf/gpmf_decode.h"
@@ -459,6 +458,62 @@ a_cut_log_keeps_what_is_whole(void)
 	free(blob.bytes);
 }
 
+/* The rest of a cut log is told from the first STRM (or DEVC) that is not whole. */
+static void
+the_offset_of_a_cut_is_that_of_its_stream(void)
+{
+	Blob blob = load("camera");
+	size_t length = blob.length;
+	EpCursor level = ep_cursor(blob.bytes, length);
+	EpGpmfKlv klv = {0};
+	EpError error;
+	Opened *o;
+
+	while (ep_gpmf_klv_next(&level, &klv, &error) == EP_OK) /* to the last DEVC */
+		;
+	level = ep_gpmf_klv_cursor(&level, &klv);
+	while (ep_gpmf_klv_next(&level, &klv, &error) == EP_OK) /* to its last STRM */
+		;
+	for (size_t cut = klv.offset + 1; cut < length; cut++)
+	{
+		o = open_bytes(blob.bytes, cut);
+		CHECK(o->code == EP_OK && o->log.fault.code == EP_E_TRUNCATED);
+		CHECK(o->log.readable == klv.offset && o->log.fault.offset == klv.offset);
+		CHECK(o->log.payloads == 3 && stream_of(o, "NOTE")->payloads == 3);
+		close_log(o);
+	}
+	free(blob.bytes);
+}
+
+static EpCode
+expand(const char *type, int size, uint16_t *count)
+{
+	uint8_t types[EP_GPMF_MAX_ELEMENTS];
+	EpGpmfKlv data = {.value = (const uint8_t *) "", .type = '?', .size = (uint8_t) size};
+	EpGpmfKlv klv = {
+		.value = (const uint8_t *) type, .type = 'c', .size = 1, .length = (uint32_t) strlen(type)};
+	EpError error;
+
+	return ep_gpmf_expand_type(&data, &klv, types, count, &error);
+}
+
+static void
+types_expand_to_what_a_sample_holds(void)
+{
+	uint16_t count;
+
+	CHECK(expand("f[8]L", 36, &count) == EP_OK && count == 9);
+	CHECK(expand("b[255]", 255, &count) == EP_OK && count == 255);
+	CHECK(expand("b[256]", 255, &count) == EP_E_TYPE);
+	CHECK(expand("b[255]b", 255, &count) == EP_E_TYPE);
+	CHECK(expand("f[99999999999999999999]", 4, &count) == EP_E_TYPE);
+	CHECK(expand("f[]", 4, &count) == EP_E_TYPE);
+	CHECK(expand("f[1", 4, &count) == EP_E_TYPE && expand("f[", 4, &count) == EP_E_TYPE);
+	CHECK(expand("f[0]", 4, &count) == EP_E_TYPE && expand("", 0, &count) == EP_E_TYPE);
+	CHECK(expand("[2]f", 8, &count) == EP_E_UNSUPPORTED && expand("?", 1, &count) == EP_E_UNSUPPORTED);
+	CHECK(expand("ff", 12, &count) == EP_E_TYPE);
+}
+
 /* Every byte of a log overwritten by every of some values: nothing but an end may come of it. */
 static void
 damage_is_survived(void)
@@ -479,56 +534,101 @@ damage_is_survived(void)
 	free(blob.bytes);
 }
 
-/* One stream of a DEVC, filled with KLVs of nothing or of samples, about size bytes. */
-static Blob
-faces(size_t size, int repeat)
+/* ---- what hostile bytes cost, in headers read: the linker lets these stand before the decoder's own ---- */
+
+static size_t headers_read;
+static size_t bytes_validated;
+
+extern EpCode __real_ep_gpmf_klv_next(EpCursor *level, EpGpmfKlv *klv, EpError *error);
+extern EpCode __wrap_ep_gpmf_klv_next(EpCursor *level, EpGpmfKlv *klv, EpError *error);
+extern EpCode __real_ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *error);
+extern EpCode __wrap_ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *error);
+
+EpCode
+__wrap_ep_gpmf_klv_next(EpCursor *level, EpGpmfKlv *klv, EpError *error)
 {
-	Blob blob = {malloc(size + 300000), 0};
+	headers_read++;
+	return __real_ep_gpmf_klv_next(level, klv, error);
+}
+
+EpCode
+__wrap_ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *error)
+{
+	bytes_validated += ep_cursor_left(&content);
+	return __real_ep_gpmf_validate_nest(content, depth, last, error);
+}
+
+/* One STRM filled with FACE KLVs of so many samples, about size bytes. */
+static Blob
+faces(size_t size, int samples)
+{
+	Blob blob = {malloc(size + 1000), 0};
 	uint8_t *at = blob.bytes;
+	uint8_t *strm;
 
-	while ((size_t) (at - blob.bytes) < size)
-	{
-		uint8_t *devc = at;
-		uint8_t *strm;
-
-		put(&at, "DEVC", 0, 4, 0, NULL);
-		put(&at, "DVID", 'L', 4, 1, "\0\0\0\1");
-		strm = at;
-		put(&at, "STRM", 0, 4, 0, NULL);
-		put(&at, "TYPE", 'c', 1, 5, "Lffff");
-		while (at - strm < 200000)
-			put(&at, "FACE", '?', 20, repeat, NULL);
-		close_nest(strm, 4, at);
-		close_nest(devc, 4, at);
-	}
+	put(&at, "DEVC", 0, 64, 0, NULL);
+	put(&at, "DVID", 'L', 4, 1, "\0\0\0\1");
+	put(&at, "FREE", 'c', 1, 36, NULL); /* so that both nests are of 64 bytes each */
+	strm = at;
+	put(&at, "STRM", 0, 64, 0, NULL);
+	put(&at, "TYPE", 'c', 1, 5, "Lffff");
+	while ((size_t) (at - strm - 8) < size || (at - strm - 8) % 64 != 0)
+		put(&at, "FACE", '?', 20, samples, NULL);
+	close_nest(strm, 64, at);
+	close_nest(blob.bytes, 64, at);
 	blob.length = (size_t) (at - blob.bytes);
 	return blob;
 }
 
-static double
-seconds_to_decode(Blob blob)
+/* Steps to decode such a log: the work must be in proportion to its headers, whatever they hold. */
+static size_t
+steps_to_decode(size_t size, int samples)
 {
-	clock_t start = clock();
-	Tally t = decode(blob.bytes, blob.length, NULL);
+	Blob blob = faces(size, samples);
+	size_t headers = size / (8 + 20 * (size_t) samples);
+	Tally t;
 
-	CHECK(t.refusals == 0 && t.devices == 1);
-	return (double) (clock() - start) / CLOCKS_PER_SEC;
+	headers_read = bytes_validated = 0;
+	t = decode(blob.bytes, blob.length, NULL);
+	CHECK(t.opened == EP_OK && t.refusals == 0 && t.devices == 1);
+	CHECK(samples == 0 ? t.samples == 0 : t.samples >= (int) headers * samples);
+	CHECK(bytes_validated <= blob.length);
+	CHECK(headers_read > headers && headers_read < 4 * headers + 100);
+	free(blob.bytes);
+	return headers_read;
 }
 
 static void
-empty_faces_cost_what_their_bytes_cost(void)
+empty_faces_cost_what_any_bytes_cost(void)
 {
-	Blob small = faces(250000, 0);
-	Blob large = faces(1000000, 0);
-	Blob full = faces(1000000, 10);
-	double one = seconds_to_decode(small);
-	double four = seconds_to_decode(large);
+	size_t small = steps_to_decode(256000, 0);
+	size_t large = steps_to_decode(1024000, 0);
 
-	CHECK(four < 0.5 && four < 16 * one + 0.05); /* quadratic work would take 16 times and minutes */
-	CHECK(four < 4 * seconds_to_decode(full) + 0.05);
-	free(small.bytes);
-	free(large.bytes);
-	free(full.bytes);
+	CHECK(large > 3 * small && large < 5 * small); /* four times the bytes, four times the steps */
+	CHECK(steps_to_decode(1024000, 10) < large);
+}
+
+static void
+many_streams_are_refused_not_searched(void)
+{
+	Blob blob = {malloc(100000), 0};
+	uint8_t *at = blob.bytes;
+	EpError error = {0};
+
+	put(&at, "DEVC", 0, 4, 0, NULL);
+	for (int i = 0; i < 2000; i++)
+	{
+		char key[] = {'K', (char) ('a' + i / 400), (char) ('a' + i / 20 % 20), (char) ('a' + i % 20)};
+
+		put(&at, "STRM", 0, 4, 3, NULL);
+		at -= 12;
+		put(&at, key, 'B', 1, 1, "\1");
+	}
+	close_nest(blob.bytes, 4, at);
+	blob.length = (size_t) (at - blob.bytes);
+	CHECK(ep_gpmf_validate(blob.bytes, blob.length, &error) == EP_OK);
+	CHECK(decode(blob.bytes, blob.length, NULL).opened == EP_E_LIMIT);
+	free(blob.bytes);
 }
 
 /* The column of a corrected element is another one, or means what its namesake means. */
@@ -585,7 +685,10 @@ main(void)
 	RUN(a_log_becomes_device_and_sample_events);
 	RUN(a_cut_log_keeps_what_is_whole);
 	RUN(damage_is_survived);
-	RUN(empty_faces_cost_what_their_bytes_cost);
+	RUN(empty_faces_cost_what_any_bytes_cost);
+	RUN(many_streams_are_refused_not_searched);
+	RUN(types_expand_to_what_a_sample_holds);
+	RUN(the_offset_of_a_cut_is_that_of_its_stream);
 	RUN(one_name_has_one_meaning);
 	return unit_done();
 }
