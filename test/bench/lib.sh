@@ -75,6 +75,23 @@ seconds()
 	sql "${arguments[@]}" | awk 'NR == 1 { from = $1 } END { printf "%.3f\n", $1 - from }'
 }
 
+# peak_memory STATEMENT: the peak of its backend's own memory (RssAnon), MB.
+peak_memory()
+{
+	local pid= peak=0 now running
+	printf '%s;\n' "SELECT pg_backend_pid()" "$1" | sql -f - >"$results/backend" &
+	running=$!
+	while kill -0 "$running" 2>/dev/null
+	do
+		pid=${pid:-$(head -n 1 "$results/backend")}
+		now=$(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/${pid:-none}/status" 2>/dev/null || true)
+		[ "${now:-0}" -gt "$peak" ] && peak=$now
+		sleep 0.05
+	done
+	wait "$running"
+	awk -v kb="$peak" 'BEGIN { print kb / 1024 }'
+}
+
 # percentile P: of the numbers on standard input, one a line.
 percentile()
 {
