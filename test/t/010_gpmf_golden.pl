@@ -117,6 +117,18 @@ for my $name (split /\n/, sql($node, 'SELECT name FROM logs ORDER BY 1'))
 is(sql($node, q{SELECT DISTINCT attstorage FROM pg_attribute WHERE attrelid IN (SELECT relid FROM pg_partition_tree('logs_hero5_raw'))
 	AND attname = 'payload'}), 'e', 'logs are stored as they are: compression finds nothing in them');
 
+# The drone's streams as one view: a row per position, its UTC by SYST, the battery as of it.
+sql($node, q{SELECT create_drone_telemetry_view('flight', 'logs_karma_mp4')});
+is(sql($node, q{SELECT count(*), count(throttle_percent) FROM flight}), '47|47', 'a row per position, with what was measured at its instant');
+is(sql($node, q{SELECT bool_and(abs(extract(epoch FROM event_time)::float8 - boot_s - utc_minus_boot_s) < 0.001) FROM flight}), 't', 'in UTC');
+is(sql($node, q{SELECT count(*) FROM flight f JOIN golden b ON b.name = 'karma-mp4' AND b.fourcc = 'KBAT'
+	AND b.payload = (SELECT payload FROM logs_karma_mp4_glpi g WHERE g.boot_s = f.boot_s)
+	WHERE f.remaining_percent = b.value[15] AND f.current_a = b.value[1]}), 47, 'and the battery of its payload');
+
+# The rate of the drone's camera, by counts over its ticks, not by the last payload, which is a fraction.
+is(sql($node, q{SELECT clock, round(rate_hz::numeric, 1) FROM logs, gpmf_streams(log) WHERE logs.name = 'karma-mp4' AND fourcc = 'ACCL'}),
+	'tsmp/syst|198.8', 'a fractional last payload sets no rate');
+
 # A log that is cut anywhere: what is whole becomes rows, the rest is at most one rejection, the neighbour lands.
 sql($node, "SELECT create_stream('cuts', 'gpmf', fourccs => 'GPS5')");
 sql($node, "INSERT INTO cuts_raw (payload) SELECT substr(log::bytea, 1, n) FROM logs, generate_series(1, length(log::bytea)) n

@@ -231,6 +231,7 @@ take_twin(EpGpmfLog *log, EpGpmfStream *stream, EpGpmfReader *reader, EpError *e
 	}
 	stream->twin = twin;
 	stream->clock = EP_GPMF_CLOCK_TWIN;
+	stream->counted = false;
 	return EP_OK;
 }
 
