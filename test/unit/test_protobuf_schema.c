@@ -218,6 +218,49 @@ unknown_edition(Set *set)
 }
 
 static void
+unseen_type(Set *set)
+{
+	FileProto *file = file_of(set, "corners.proto");
+
+	replace(&file->dependency[0], "google/protobuf/duration.proto");
+}
+
+static void
+required_in_proto3(Set *set)
+{
+	message_in(set, "All")->field[0]->label = 2;
+}
+
+static void
+default_in_proto3(Set *set)
+{
+	message_in(set, "All")->field[0]->default_value = strdup("1");
+}
+
+static void
+packed_text(Set *set)
+{
+	Google__Protobuf__FieldDescriptorProto *field = message_in(set, "All")->field[18];
+
+	field->options = malloc(sizeof *field->options);
+	google__protobuf__field_options__init(field->options);
+	field->options->has_packed = field->options->packed = true;
+}
+
+static void
+empty_oneof(Set *set)
+{
+	for (int i = 26; i < 30; i++)
+		message_in(set, "All")->field[i]->has_oneof_index = false;
+}
+
+static void
+odd_range(Set *set)
+{
+	file_of(set, "corners2.proto")->message_type[0]->extension_range[0]->end = 100;
+}
+
+static void
 bad_sets_are_refused(void)
 {
 	CHECK_TEXT(reason(nothing), NULL);
@@ -243,6 +286,12 @@ bad_sets_are_refused(void)
 	CHECK_TEXT(reason(extension_out_of_range), "extension is outside the extension ranges");
 	CHECK_TEXT(reason(odd_map_entry), "map entry type is malformed");
 	CHECK_TEXT(reason(odd_timestamp), "well-known type differs from the one that protobuf defines");
+	CHECK_TEXT(reason(unseen_type), "type of the field is in a file that is not imported");
+	CHECK_TEXT(reason(required_in_proto3), "proto3 field is required");
+	CHECK_TEXT(reason(default_in_proto3), "proto3 field has a default");
+	CHECK_TEXT(reason(packed_text), "field is packed that cannot be");
+	CHECK_TEXT(reason(empty_oneof), "oneof has no field, or is shared by an optional one");
+	CHECK_TEXT(reason(odd_range), "reserved or extension ranges are malformed or overlap");
 	CHECK_TEXT(reason(unknown_syntax), "protobuf syntax is unknown");
 	CHECK_TEXT(reason(unknown_edition), "protobuf edition is neither 2023 nor 2024");
 }

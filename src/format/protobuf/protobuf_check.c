@@ -23,19 +23,19 @@ compare_files(const void *a, const void *b)
 	return strcmp((*(const DraftFile *const *) a)->name, (*(const DraftFile *const *) b)->name);
 }
 
-static const DraftFile *
-find_file(const DraftFile *const *sorted, uint32_t count, const char *name)
+static DraftFile *
+find_file(DraftFile *const *sorted, uint32_t count, const char *name)
 {
 	DraftFile key = {.name = name};
-	const DraftFile *pointer = &key;
-	const DraftFile *const *found = bsearch(&pointer, sorted, count, sizeof *sorted, compare_files);
+	DraftFile *pointer = &key;
+	DraftFile *const *found = bsearch(&pointer, sorted, count, sizeof *sorted, compare_files);
 
 	return found == NULL ? NULL : *found;
 }
 
 /* Take files whose imports have all been taken, until none is left or none can be. */
 static bool
-check_cycles(EpProtoBuild *build, const DraftFile *const *sorted)
+check_cycles(EpProtoBuild *build)
 {
 	bool *taken = ep_arena_zalloc(build->scratch, build->file_count);
 	uint32_t left = build->file_count;
@@ -53,8 +53,7 @@ check_cycles(EpProtoBuild *build, const DraftFile *const *sorted)
 
 			if (taken[i])
 				continue;
-			while (ready < desc->n_dependency &&
-				   taken[find_file(sorted, build->file_count, desc->dependency[ready]) - build->files])
+			while (ready < desc->n_dependency && taken[build->files[i].imports[ready] - build->files])
 				ready++;
 			if (ready < desc->n_dependency)
 				continue;
@@ -89,7 +88,7 @@ check_package(EpProtoBuild *build, const DraftFile *file)
 bool
 ep_protobuf_check_files(EpProtoBuild *build)
 {
-	const DraftFile **sorted = ep_arena_alloc(build->scratch, build->file_count * sizeof *sorted);
+	DraftFile **sorted = ep_arena_alloc(build->scratch, build->file_count * sizeof *sorted);
 
 	if (sorted == NULL)
 		return ep_protobuf_no_memory(build);
@@ -98,7 +97,7 @@ ep_protobuf_check_files(EpProtoBuild *build)
 	qsort(sorted, build->file_count, sizeof *sorted, compare_files);
 	for (uint32_t i = 0; i < build->file_count; i++)
 	{
-		const DraftFile *file = &build->files[i];
+		DraftFile *file = &build->files[i];
 		size_t bad;
 
 		if (file->name[0] == '\0' ||
@@ -107,13 +106,16 @@ ep_protobuf_check_files(EpProtoBuild *build)
 									  "a file of the protobuf descriptor set has no proper name");
 		if (!check_package(build, file))
 			return false;
+		file->imports = ep_arena_array(build->scratch, file->desc->n_dependency, sizeof(DraftFile *));
+		if (file->imports == NULL)
+			return ep_protobuf_no_memory(build);
 		for (size_t d = 0; d < file->desc->n_dependency; d++)
-			if (find_file(sorted, build->file_count, file->desc->dependency[d]) == NULL)
+			if ((file->imports[d] = find_file(sorted, build->file_count, file->desc->dependency[d])) == NULL)
 				return ep_protobuf_refuse(
 					build, file, file->desc->dependency[d],
 					"imported file is not in the descriptor set (use --include_imports)");
 	}
-	return check_cycles(build, sorted);
+	return check_cycles(build);
 }
 
 /* ---- names ---- */
@@ -334,6 +336,8 @@ check_duplicates(EpProtoBuild *build, const EpProtoMessage *message, const Draft
 bool
 ep_protobuf_check_message(EpProtoBuild *build, const EpProtoMessage *message, const DraftMessage *draft)
 {
+	if (!ep_protobuf_check_parts(build, message, draft))
+		return false;
 	for (uint32_t i = 0; i < message->field_count; i++)
 	{
 		const EpProtoField *field = &message->fields[i];

@@ -535,7 +535,9 @@ fill_field(EpProtoBuild *build, const DraftFile *file, const EpProtoFeatures *fe
 	if (desc->has_number && desc->number > 0)
 		field->number = (uint32_t) desc->number;
 	return resolve_type(build, file, scope, full_name, desc, field) &&
-		   field_names(build, full_name, desc, field) && field_switches(build, file, *features, desc, field);
+		   field_names(build, full_name, desc, field) &&
+		   field_switches(build, file, *features, desc, field) &&
+		   ep_protobuf_check_field(build, file, desc, field);
 }
 
 static bool

@@ -39,7 +39,9 @@ typedef struct DraftFile
 	const char *name;
 	EpProtoFeatures features;
 	bool editions;
-	uint32_t first_message; /* index of its top-level messages, which stand together */
+	uint32_t first_message;     /* index of its top-level messages, which stand together */
+	struct DraftFile **imports; /* beside desc->dependency */
+	uint32_t seen;              /* build->look when it was looked at last */
 } DraftFile;
 
 /* Runs beside EpProtoSchema.messages. */
@@ -82,6 +84,7 @@ typedef struct EpProtoBuild
 	DraftEnum *enums;
 	DraftExtension *extensions;
 	uint32_t extension_count;
+	uint32_t look; /* counts searches among the files */
 } EpProtoBuild;
 
 /* Fill the error; always false, so that `return ep_protobuf_refuse(...)` reads well. */
@@ -100,6 +103,10 @@ extern bool
 ep_protobuf_check_message(EpProtoBuild *build, const EpProtoMessage *message, const DraftMessage *draft);
 extern bool
 ep_protobuf_check_enum(EpProtoBuild *build, const EpProtoEnum *enumeration, const DraftEnum *draft);
+extern bool ep_protobuf_check_field(EpProtoBuild *build, const DraftFile *file, const FieldProto *desc,
+									const EpProtoField *field);
+extern bool
+ep_protobuf_check_parts(EpProtoBuild *build, const EpProtoMessage *message, const DraftMessage *draft);
 extern bool ep_protobuf_check_known(EpProtoBuild *build, EpProtoMessage *message, const DraftMessage *draft);
 
 /* Merge the `features` (field number) of an options message, if editions are in use. */

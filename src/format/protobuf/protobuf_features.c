@@ -62,6 +62,7 @@ bool
 ep_protobuf_merge_features(EpProtoBuild *build, const DraftFile *file, const ProtobufCMessage *options,
 						   uint32_t number, EpProtoFeatures *features)
 {
+	static const uint8_t most[FEATURE_COUNT] = {3, 2, 2, 3, 2, 2};
 	size_t length;
 	uint8_t *packed;
 	EpCursor cursor;
@@ -82,7 +83,7 @@ ep_protobuf_merge_features(EpProtoBuild *build, const DraftFile *file, const Pro
 		{
 			uint64_t value = last_varint(record.data, record.length, i + 1);
 
-			if (value > 3)
+			if (value > most[i] || (i == FEATURE_UTF8 && value == 1))
 				return ep_protobuf_refuse(build, file, NULL, "protobuf feature has an unknown value");
 			if (value != 0)
 				features->value[i] = (uint8_t) value;
