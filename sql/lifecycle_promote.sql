@@ -66,3 +66,11 @@ SELECT t, _ep_rescued FROM pt ORDER BY _ep_raw_id;
 SELECT * FROM event_pipeline.verify('pt', NULL);
 SELECT event_pipeline.drop_stream('pt');
 SELECT count(*) FROM event_pipeline._wanted;
+-- No column that the contract does not want.
+SELECT event_pipeline.create_stream('pc', 'json', settings => '{"max_new_columns": 1}', contract => '{"paths": {"b": {"columns": "rescue"}}}');
+INSERT INTO pc_raw (payload) VALUES ('{"a":1}');
+INSERT INTO pc_raw (payload) VALUES ('{"c":3,"b":2,"d":{"e":4}}');
+SELECT event_pipeline.alter_stream('pc', settings => '{"max_new_columns": null}', contract => '{"paths": {"b": {"columns": "rescue"}, "d.*": {"columns": "freeze"}}}');
+CALL event_pipeline.run_maintenance();
+SELECT a, c, _ep_rescued FROM pc ORDER BY _ep_raw_id;
+SELECT event_pipeline.drop_stream('pc');

@@ -30,6 +30,7 @@ struct EpPath
 	uint32_t id;         /* dense from 0 (the root), or EP_PATH_TRANSIENT */
 	uint16_t depth;      /* segments from the root */
 	uint16_t type;       /* EpType a typed format declares, else EP_TYPE_NONE */
+	bool whole;          /* an object here is one value: its keys are data, no paths */
 	const char *comment; /* what the schema says of it, or NULL */
 	void *owner;         /* free for the format (protobuf: the field) */
 };

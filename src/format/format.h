@@ -29,6 +29,7 @@ typedef struct EpDecoder
 {
 	const EpFormat *format;
 	EpPathTree *paths;          /* of the stream */
+	EpPath *top;                /* where payloads hang in it; NULL: at its root */
 	EpArena *arena;             /* per event */
 	EpArena *payload;           /* per payload */
 	EpArena *lasting;           /* per statement */
@@ -46,7 +47,8 @@ struct EpFormat
 	bool binary;         /* payload is bytea, else text */
 	bool untyped;        /* values are cells of text (CSV) */
 	bool empty_is_event;
-	bool needs_schema; /* message_type must be given */
+	bool needs_schema;  /* message_type must be given */
+	bool keeps_objects; /* EpPath.whole is honoured, and EpDecoder.top */
 	EpCode (*begin)(EpDecoder *decoder);
 	EpCode (*open)(EpDecoder *decoder, const char *bytes, size_t length);
 	EpCode (*next)(EpDecoder *decoder, EpEvent *event);

@@ -10,6 +10,7 @@
  */
 #include "ingest/evolve.h"
 
+#include "ingest/caps.h"
 #include "ingest/survey.h"
 #include "ingest/worker.h"
 #include "schema/attempt.h"
@@ -25,6 +26,8 @@ typedef struct Evolution
 	EpIngest *ingest;
 	EpTargetWork *work;
 	EpColumnChange change;
+	int room; /* for new columns; -1: not asked yet */
+	const char *no_room;
 } Evolution;
 
 /* ---- deciding which columns ---- */
@@ -55,11 +58,19 @@ join_new(EpNewAttribute *attribute, const EpWish *wish)
 		attribute->type = EP_TYPE_NUMERIC;
 }
 
+static bool
+has_room(Evolution *evolution)
+{
+	if (evolution->room < 0)
+		evolution->room =
+			ep_caps_room(evolution->ingest->stream, evolution->work->target, &evolution->no_room);
+	return evolution->change.count < evolution->room;
+}
+
 /* One wish becomes a new attribute or variant, joins one, or gets a reason why not. */
 static void
 gather_wish(Evolution *evolution, EpWish *wish)
 {
-	EpStream *stream = evolution->ingest->stream;
 	EpTarget *target = evolution->work->target;
 	const EpAttribute *existing = ep_target_attribute(target, wish->identity);
 	bool known = existing != NULL;
@@ -71,10 +82,8 @@ gather_wish(Evolution *evolution, EpWish *wish)
 			 (ep_target_attribute_column(target, existing).state != EP_COLUMN_KNOWN ||
 			  ep_target_holds(target, existing, wish->guess.type, wish->guess.wide, wish->untyped)))
 		return; /* another spelling of what there is */
-	else if (evolution->change.count >= stream->max_new_columns)
-		wish->reason = "rate";
-	else if (target->natts + evolution->change.count >= stream->max_columns)
-		wish->reason = "limit";
+	else if (!has_room(evolution))
+		wish->reason = evolution->no_room;
 	else
 		evolution->change.attributes[evolution->change.count++] =
 			(EpNewAttribute){.identity = wish->identity,
@@ -98,6 +107,8 @@ gather(Evolution *evolution)
 	{
 		EpWish *wish = &work->wishes[i];
 
+		if (wish->path == NULL)
+			continue;
 		wish->identity = ep_path_identity(wish->path, &evolution->ingest->lasting);
 		if (wish->identity == NULL)
 			wish->reason = "limit";
@@ -165,10 +176,14 @@ settle(Evolution *evolution)
 	for (int i = 0; i < evolution->work->wish_count; i++)
 	{
 		EpWish *wish = &evolution->work->wishes[i];
-		EpColumn *column = ep_target_column(target, wish->path, stream->context);
-		EpAttribute *attribute = wish->identity == NULL ? NULL : ep_target_attribute(target, wish->identity);
 		const char *reason = wish->reason != NULL ? wish->reason : evolution->change.refusal;
+		EpAttribute *attribute;
+		EpColumn *column;
 
+		if (wish->path == NULL)
+			continue;
+		column = ep_target_column(target, wish->path, stream->context);
+		attribute = wish->identity == NULL ? NULL : ep_target_attribute(target, wish->identity);
 		if (attribute == NULL)
 		{
 			*column = (EpColumn){.state = EP_COLUMN_RESCUED, .reason = reason ? reason : "limit"};
@@ -205,7 +220,7 @@ static void
 evolve_columns(EpIngest *ingest, EpTargetWork *work)
 {
 	Evolution evolution = {
-		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}};
+		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}, .room = -1};
 
 	evolution.change.arena = &ingest->lasting;
 	gather(&evolution);

@@ -8,6 +8,8 @@
  */
 #include "ingest/evolve.h"
 
+#include "ingest/caps.h"
+
 #include "core/memory_server.h"
 
 #include "catalog/pg_type.h"
@@ -106,10 +108,22 @@ join_type(EpNewAttribute *attribute, EpType type, bool wide, bool untyped)
 		attribute->type = joined;
 }
 
+/* Objects above it are kept whole by now: nothing would come into its column. */
+static bool
+is_in_map(const EpPath *path)
+{
+	while ((path = path->parent) != NULL)
+		if (path->whole)
+			return true;
+	return false;
+}
+
 static void
 gather(Request *request, EpColumnChange *change, Datum *types, Datum *wides)
 {
 	EpStream *stream = request->stream;
+	const char *reason;
+	int room = ep_caps_room(stream, request->target, &reason);
 
 	for (int i = 0; i < request->count; i++)
 	{
@@ -120,14 +134,13 @@ gather(Request *request, EpColumnChange *change, Datum *types, Datum *wides)
 		EpNewAttribute *attribute;
 
 		if (find_attribute(request, request->paths[i], &path, &identity) != NULL || identity == NULL ||
-			type == EP_TYPE_NONE ||
+			type == EP_TYPE_NONE || is_in_map(path) ||
 			ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) != EP_POLICY_EVOLVE)
 			continue;
 		attribute = find_new(change, identity);
 		if (attribute != NULL)
 			join_type(attribute, type, wide, stream->format->untyped);
-		else if (change->count < stream->max_new_columns &&
-				 request->target->natts + change->count < stream->max_columns)
+		else if (change->count < room)
 			change->attributes[change->count++] = (EpNewAttribute){.identity = identity,
 																   .path = path,
 																   .comment = path->comment,

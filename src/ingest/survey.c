@@ -9,6 +9,7 @@
 #include "ingest/survey.h"
 
 #include "ingest/clock.h"
+#include "ingest/map.h"
 #include "ingest/unexpected.h"
 
 /* More new attributes than this in one statement are rescued unseen. */
@@ -114,24 +115,19 @@ survey_new(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw
 		wish_for(ingest, work, column->attnum, field, raw_id);
 }
 
-static void
-survey_fields(EpIngest *ingest, EpTargetWork *work, const EpEvent *event, int64 raw_id)
+void
+ep_survey_field(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_id)
 {
 	EpTarget *target = work->target;
+	uint32 id = field->path->id;
+	const EpColumn *column = id < target->column_capacity ? &target->columns[id] : NULL;
 
-	for (uint32 i = 0; i < event->field_count; i++)
-	{
-		const EpField *field = &event->fields[i];
-		uint32 id = field->path->id;
-		const EpColumn *column = id < target->column_capacity ? &target->columns[id] : NULL;
-
-		if (field->value.kind == EP_NULL)
-			continue;
-		if (column == NULL || column->state != EP_COLUMN_KNOWN)
-			survey_new(ingest, work, field, raw_id);
-		else if (!ep_type_accepts(column->type, &field->value))
-			survey_misfit(ingest, work, &target->attributes[column->attribute], field, raw_id);
-	}
+	if (field->value.kind == EP_NULL)
+		return;
+	if (column == NULL || column->state != EP_COLUMN_KNOWN)
+		survey_new(ingest, work, field, raw_id);
+	else if (!ep_type_accepts(column->type, &field->value))
+		survey_misfit(ingest, work, &target->attributes[column->attribute], field, raw_id);
 }
 
 static void
@@ -169,7 +165,8 @@ survey_event(EpIngest *ingest, const EpRawRow *row, int32 seq, EpEvent *event)
 	if (work == NULL)
 		return;
 	survey_time(ingest, work, time);
-	survey_fields(ingest, work, event, row->raw_id);
+	for (uint32 i = 0; i < event->field_count; i++)
+		ep_survey_field(ingest, work, &event->fields[i], row->raw_id);
 }
 
 static void
@@ -184,4 +181,5 @@ ep_ingest_survey(EpIngest *ingest)
 	static const EpVisitor visitor = {survey_event, survey_refused};
 
 	ep_ingest_walk(ingest, &visitor);
+	ep_map_detect(ingest);
 }

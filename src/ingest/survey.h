@@ -13,7 +13,7 @@
  */
 typedef struct EpWish
 {
-	EpPath *path;
+	EpPath *path;         /* NULL: given up, a map above it is wished for instead */
 	EpTypeGuess guess;    /* joined over the statement */
 	bool untyped;         /* cells of text: text holds everything */
 	int64 raw_id;         /* where it was first seen */
@@ -24,5 +24,8 @@ typedef struct EpWish
 
 /* The type of column that a value asks for; EP_TYPE_NONE when no type takes it. */
 extern EpType ep_survey_type(const EpField *field);
+
+/* Look at one attribute of an event for the target: is a column missing for it? */
+extern void ep_survey_field(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_id);
 
 #endif /* EP_INGEST_SURVEY_H */

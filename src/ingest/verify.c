@@ -41,6 +41,7 @@ typedef struct Verify
 	ReturnSetInfo *result;
 	EpRescue rescue;
 	EpRescue *expected; /* &rescue once it is set up */
+	EpDecoder members;  /* of objects; format NULL: not yet */
 } Verify;
 
 /* ---- reporting ---- */
@@ -240,6 +241,45 @@ was_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEve
 	return false;
 }
 
+/*
+ * An object that is kept whole now, and was not when its event came: are its members kept, each by itself?  Their columns
+ * join *met.
+ */
+static bool
+members_are_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpField *field,
+				 Bitmapset **met)
+{
+	EpDecoder *decoder = &verify->members;
+	EpEvent members;
+
+	if (!field->path->whole || field->value.kind != EP_JSON)
+		return false;
+	if (decoder->format == NULL)
+	{
+		*decoder = ingest->decoder;
+		if (decoder->format->begin(decoder) != EP_OK)
+			elog(ERROR, "could not start a decoder: %s", decoder->error.message);
+	}
+	decoder->top = field->path;
+	ep_event_reset(&members);
+	if (decoder->format->open(decoder, field->value.text, field->value.length) != EP_OK ||
+		decoder->format->next(decoder, &members) != EP_OK)
+		return false;
+	for (uint32 i = 0; i < members.field_count; i++)
+	{
+		const EpAttribute *column;
+
+		if (members.fields[i].value.kind == EP_NULL)
+			continue;
+		if (!is_kept(verify, ingest, event, &members.fields[i], &column) &&
+			!members_are_kept(verify, ingest, event, &members.fields[i], met))
+			return false;
+		if (column != NULL)
+			*met = bms_add_member(*met, column->attnum);
+	}
+	return true;
+}
+
 static void
 verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
 {
@@ -257,7 +297,7 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 		{
 			if (was_kept(verify, ingest, event, decoded, i, &past))
 				column = past;
-			else
+			else if (!members_are_kept(verify, ingest, event, field, &met))
 				report(verify, event->key.raw_id, event->key.seq,
 					   ep_path_to_text(field->path, &ingest->event_arena),
 					   "the value is neither in its column nor rescued");

@@ -66,13 +66,24 @@ CREATE TABLE _attribute (
 CREATE INDEX _attribute_identity_idx ON _attribute (target_id, identity);
 COMMENT ON TABLE _attribute IS 'the column registry: path to column, decided once';
 
+-- One row per spelling. An object of these is one jsonb value: its keys are data.
+CREATE TABLE _map (
+    stream_id  int NOT NULL,
+    path       text NOT NULL,
+    identity   text NOT NULL,
+    first_seen timestamptz NOT NULL DEFAULT now(),
+    raw_id     bigint,
+    PRIMARY KEY (stream_id, path)
+);
+COMMENT ON TABLE _map IS 'objects of streams that are kept whole, decided once';
+
 CREATE SEQUENCE _schema_change_id_seq;
 CREATE TABLE _schema_change (
     change_id   bigint PRIMARY KEY DEFAULT nextval('@extschema@._schema_change_id_seq'),
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     stream_id   int NOT NULL,
     target      regclass,
-    operation   text NOT NULL,          -- create table | add column | create partition | rescue
+    operation   text NOT NULL,          -- create table | add column | keep object | create partition | rescue
     path        text,
     column_name name,
     column_type regtype,
@@ -162,6 +173,7 @@ SELECT pg_catalog.pg_extension_config_dump('_stream_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_target', '');
 SELECT pg_catalog.pg_extension_config_dump('_target_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_attribute', '');
+SELECT pg_catalog.pg_extension_config_dump('_map', '');
 SELECT pg_catalog.pg_extension_config_dump('_schema_change', '');
 SELECT pg_catalog.pg_extension_config_dump('_schema_change_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_rejection', '');
@@ -185,6 +197,8 @@ COMMENT ON FUNCTION _delete_dependents() IS 'deletes from table $1 what has the 
 REVOKE ALL ON FUNCTION _delete_dependents() FROM PUBLIC;
 CREATE TRIGGER delete_targets AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_target', 'stream_id');
+CREATE TRIGGER delete_maps AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_map', 'stream_id');
 CREATE TRIGGER delete_attributes AFTER DELETE ON _target REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_attribute', 'target_id');
 
@@ -197,4 +211,6 @@ CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _stream
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _target
     FOR EACH STATEMENT EXECUTE FUNCTION _catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _attribute
+    FOR EACH STATEMENT EXECUTE FUNCTION _catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE ON _map
     FOR EACH STATEMENT EXECUTE FUNCTION _catalog_changed();

@@ -78,7 +78,7 @@ extern void ep_journal_wanted(int target_id, const EpWantedAttribute *attribute)
 extern void ep_journal_invalidate(int target_id, const TimestampTz *granules, int count);
 
 /*
- * One line of schema_log: operation is create table, add column, create partition or rescue; mode
+ * One line of schema_log: operation is create table, add column, keep object, create partition or rescue; mode
  * inline, worker or deferred.  path, column_name, reason may be NULL.  Also NOTIFY event_pipeline_schema
  * at commit.
  */

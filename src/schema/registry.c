@@ -38,6 +38,19 @@ ep_registry_add_path(EpTarget *target, const char *path, const char *identity, c
 	ep_catalog_run(&statement, values, nulls);
 }
 
+void
+ep_registry_add_map(EpStream *stream, const char *path, const char *identity, int64 raw_id)
+{
+	static EpStatement statement = {"INSERT INTO event_pipeline._map (stream_id, path, identity, raw_id)"
+									" VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+									4,
+									{INT4OID, TEXTOID, TEXTOID, INT8OID}};
+	Datum values[4] = {Int32GetDatum(stream->id), CStringGetTextDatum(path), CStringGetTextDatum(identity),
+					   Int64GetDatum(raw_id)};
+
+	ep_catalog_run(&statement, values, NULL);
+}
+
 int
 ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 {
@@ -100,6 +113,21 @@ ep_registry_set_view(int target_id, Oid view)
 	Datum values[2] = {Int32GetDatum(target_id), ObjectIdGetDatum(view)};
 
 	ep_catalog_run(&statement, values, NULL);
+}
+
+int
+ep_registry_recent_columns(const EpTarget *target)
+{
+	static EpStatement statement = {
+		"SELECT pg_catalog.count(*)::int FROM (SELECT FROM event_pipeline._attribute WHERE target_id = $1"
+		" GROUP BY column_name HAVING pg_catalog.min(first_seen) > pg_catalog.now() - interval '1 hour') c",
+		1,
+		{INT4OID}};
+	Datum values[1] = {Int32GetDatum(target->id)};
+	bool isnull;
+
+	ep_catalog_read(&statement, values);
+	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
 }
 
 int

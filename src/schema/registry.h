@@ -18,6 +18,9 @@ extern void
 ep_registry_add_path(EpTarget *target, const char *path, const char *identity, const char *column_name,
 					 EpType type, bool variant, const char *description, int64 raw_id);
 
+/* Record that objects at this path of the stream, in this spelling, are kept whole. */
+extern void ep_registry_add_map(EpStream *stream, const char *path, const char *identity, int64 raw_id);
+
 /* Record a routed table, in place of one that was dropped by hand; gives its target id. */
 extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relation);
 
@@ -28,6 +31,9 @@ extern int ep_registry_find_target(EpStream *stream, const char *route, Oid *rel
 extern Oid ep_registry_view(int target_id);
 extern void ep_registry_set_view(int target_id, Oid view);
 
+/* How many columns the target got in the last hour. */
+extern int ep_registry_recent_columns(const EpTarget *target);
+
 /* How many tables the stream got in the last hour. */
 extern int ep_registry_recent_targets(EpStream *stream);
 
@@ -36,7 +42,8 @@ typedef enum EpRegistryLock
 {
 	EP_REGISTRY_COLUMNS = 2,
 	EP_REGISTRY_SPELLINGS = 3,
-	EP_REGISTRY_REPLAY = 4 /* of a stream, not a target */
+	EP_REGISTRY_REPLAY = 4, /* of a stream, not a target */
+	EP_REGISTRY_MAPS = 5    /* likewise */
 } EpRegistryLock;
 
 /*

@@ -163,7 +163,9 @@ load_stream_row(EpStream *stream)
 		" coalesce((extract(epoch FROM (s.settings->>'future_window')::interval) * 1000000)::bigint,"
 		"          366::bigint * 86400 * 1000000),"
 		" coalesce((extract(epoch FROM (s.settings->>'late_window')::interval) * 1000000)::bigint, 0),"
-		" coalesce((s.settings->>'max_tables_per_hour')::bigint, 100)"
+		" coalesce((s.settings->>'max_tables_per_hour')::bigint, 100),"
+		" coalesce((s.settings->>'max_columns_per_hour')::bigint, 400),"
+		" coalesce((s.settings->>'max_map_keys')::bigint, 100)"
 		" FROM event_pipeline._stream s JOIN pg_catalog.pg_class c ON c.oid = s.event_table"
 		" WHERE s.raw_table = $1",
 		1,
@@ -202,6 +204,8 @@ load_stream_row(EpStream *stream)
 	stream->future_window = number_setting(0, 15, "future_window", MAX_WINDOW);
 	stream->late_window = number_setting(0, 16, "late_window", MAX_WINDOW);
 	stream->max_tables_per_hour = number_setting(0, 17, "max_tables_per_hour", 100000);
+	stream->max_columns_per_hour = number_setting(0, 18, "max_columns_per_hour", MAX_COLUMNS);
+	stream->max_map_keys = number_setting(0, 19, "max_map_keys", 100000);
 }
 
 /* The number of a column, or InvalidAttrNumber when there is none of this very type. */
@@ -259,6 +263,39 @@ load_contract(EpStream *stream)
 
 	if (ep_catalog_read(&statement, values) > 0)
 		stream->contract = ep_contract_compile(ep_catalog_datum(0, 1, &isnull), stream->context);
+}
+
+static void
+load_maps(EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT path, identity FROM event_pipeline._map WHERE stream_id = $1", 1, {INT4OID}};
+	Datum values[1] = {Int32GetDatum(stream->id)};
+	uint64 n = ep_catalog_read(&statement, values);
+
+	stream->maps = MemoryContextAlloc(stream->context, Max(n, 1) * sizeof(char *));
+	for (uint64 i = 0; i < n; i++)
+	{
+		EpPath *path = ep_path_from_text(&stream->paths, ep_catalog_text(i, 1), &stream->paths.arena);
+
+		stream->maps[stream->map_count++] = copy_text(stream, i, 2);
+		if (path != NULL)
+			path->whole = true;
+	}
+}
+
+bool
+ep_stream_is_map(EpStream *stream, const EpPath *path)
+{
+	char *identity;
+
+	if (stream->map_count == 0)
+		return false;
+	identity = ep_path_identity(path, &stream->paths.arena);
+	for (int i = 0; i < stream->map_count && identity != NULL; i++)
+		if (strcmp(stream->maps[i], identity) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -324,6 +361,7 @@ build_stream(Oid raw_relation)
 	load_stream_row(stream);
 	load_options(stream);
 	load_contract(stream);
+	load_maps(stream);
 	stream->aliases = ep_aliases_load(stream->id, &stream->paths, stream->context);
 	stream->raw_id = raw_column(stream, "raw_id", INT8OID);
 	stream->received_at = raw_column(stream, "received_at", TIMESTAMPTZOID);

@@ -107,8 +107,12 @@ typedef struct EpStream
 	int64 future_window; /* microseconds after arrival; later events are rejected */
 	int64 late_window;   /* microseconds before arrival; earlier ones are; 0 = no limit */
 	int max_tables_per_hour;
-	EpContract *contract; /* NULL: evolve, whatever comes */
-	EpAliases *aliases;   /* NULL: there never were any */
+	int max_columns_per_hour; /* of each target */
+	int max_map_keys;         /* an object with more new keys than that is kept whole; 0: none is */
+	EpContract *contract;     /* NULL: evolve, whatever comes */
+	EpAliases *aliases;       /* NULL: there never were any */
+	char **maps;              /* identities of the objects that are kept whole */
+	int map_count;
 	/* state */
 	MemoryContext context;
 	EpPathTree paths;
@@ -180,6 +184,9 @@ ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity
 
 /* EP_ROLE_* bits of a path. */
 extern uint8 ep_stream_role(EpStream *stream, const EpPath *path);
+
+/* Are objects at this path kept whole, in whatever spelling? */
+extern bool ep_stream_is_map(EpStream *stream, const EpPath *path);
 
 extern void ep_stream_init(void);
 

@@ -527,7 +527,7 @@ gpmf_next(EpDecoder *decoder, EpEvent *event)
 
 const EpFormat ep_gpmf_format = {
 	.name = "gpmf",
-	.options = "fourccs",
+	.options = "fourccs quirks",
 	.binary = true,
 	.begin = gpmf_begin,
 	.open = gpmf_open,

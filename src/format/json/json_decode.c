@@ -17,8 +17,8 @@
 
 #include "core/json_scan.h"
 
-/* One array must stay within what the server's jsonb can build (268435455 bytes, 2^24 elements). */
-#define MAX_ARRAY_BYTES ((size_t) 16 << 20)
+/* One value must stay within what the server's jsonb can build (268435455 bytes, 2^24 elements). */
+#define MAX_JSON_BYTES ((size_t) 16 << 20)
 
 /* Looking again at bytes after refusals costs at most this many times the payload. */
 #define RESCAN_FACTOR 8
@@ -120,7 +120,7 @@ read_array(Json *j, const char *p, int depth, EpValue *value)
 	if (after == NULL)
 		return NULL;
 	*value = (EpValue){.kind = EP_JSON, .text = p, .length = (size_t) (after - p)};
-	if (value->length > MAX_ARRAY_BYTES)
+	if (value->length > MAX_JSON_BYTES)
 		return ep_json_fail(&j->scan, EP_E_LIMIT, p, "JSON array is longer than 16 MB");
 	return after;
 }
@@ -145,6 +145,18 @@ read_string(Json *j, const char *p, EpValue *value)
 static const char *
 read_object(Json *j, const char *p, EpPath *path, int depth, EpValue *value)
 {
+	if (path->whole)
+	{
+		const char *after = ep_json_check(&j->scan, p, depth);
+
+		if (after == NULL)
+			return NULL;
+		if (after - p <= (ptrdiff_t) MAX_JSON_BYTES) /* a longer one as its members */
+		{
+			*value = (EpValue){.kind = EP_JSON, .text = p, .length = (size_t) (after - p)};
+			return after;
+		}
+	}
 	if (depth >= EP_JSON_MAX_DEPTH)
 		return ep_json_fail(&j->scan, EP_E_DEPTH, p, "JSON nested too deeply");
 	p = ep_json_space(p + 1, j->scan.end);
@@ -390,6 +402,7 @@ static EpCode
 json_next(EpDecoder *decoder, EpEvent *event)
 {
 	Json *j = decoder->state;
+	EpPath *top = decoder->top != NULL ? decoder->top : &decoder->paths->root;
 	EpCode code;
 	const char *from;
 	const char *p;
@@ -407,7 +420,7 @@ json_next(EpDecoder *decoder, EpEvent *event)
 	if (from >= j->scan.end || *from != '{')
 		return refuse_other(j, from);
 	p = ep_json_space(from + 1, j->scan.end);
-	p = p < j->scan.end && *p == '}' ? p + 1 : read_members(j, p, &decoder->paths->root, 1);
+	p = p < j->scan.end && *p == '}' ? p + 1 : read_members(j, p, top, 1);
 	if (p == NULL)
 		return refuse(j, from);
 	j->at = p;
@@ -417,6 +430,7 @@ json_next(EpDecoder *decoder, EpEvent *event)
 
 const EpFormat ep_json_format = {
 	.name = "json",
+	.keeps_objects = true,
 	.begin = json_begin,
 	.open = json_open,
 	.next = json_next,
