@@ -198,6 +198,20 @@ def hostile():
     yield 'type_bracket', device(1, 'x', nest('STRM', text('TYPE', 'f[3'), klv('BOMB', '?', 12, 1, bytes(12))))
     yield 'pack_claims_much', device(1, 'x', nest('STRM', klv('PACK', '#', 1, 4, b'L\xff\xff\xff')))
     yield 'empty_faces', device(1, 'x', nest('STRM', text('TYPE', 'Lffff'), *[klv('FACE', '?', 20, 0, b'')] * 50))
+    yield 'gaps', device(1, 'x', nest('STRM', one('SCAL', 's', 3, 4), klv('GAPS', 's', 5, 3, bytes(range(15)))),
+                         nest('STRM', klv('ONE ', 'l', 3, 2, bytes(6))), nest('STRM', klv('TEXT', 'F', 7, 2, b'ABCDEFGHIJKLMN')))
+    yield 'runs', device(1, 'x', nest('STRM', one('SCAL', 'b', -7), numbers('LONG', 'B', [[i % 256] for i in range(3000)])),
+                         nest('STRM', text('TYPE', 'b[200]f'), klv('WIDE', '?', 204, 12, bytes(i % 251 for i in range(204 * 12)))))
+    yield 'scales', device(1, 'x', *[nest('STRM', klv('SCAL', kind, size, repeat, bytes(size * repeat)), numbers('DATA', 's', [[1, 2]] * 3))
+                                     for kind, size, repeat in (('c', 1, 2), ('s', 1, 2), ('?', 4, 1), ('d', 8, 2), ('Q', 8, 1), ('s', 2, 0))])
+    yield 'axes', device(1, 'x', *[nest('STRM', one('MTRX', 'f', *([0.5] * (n * n))), text('ORIN', 'xyzwabcdefghijklm'[:n]),
+                                        text('ORIO', 'XYZWABCDEFGHIJKLM'[:n]), numbers('DATA', 'b', [list(range(n))] * 2)) for n in (1, 3, 8, 9, 16, 17)],
+                         nest('STRM', text('ORIN', 'xxz'), text('ORIO', 'zyx'), numbers('SAME', 's', [[1, 2, 3]])))
+    yield 'devices', b''.join(device(i, 'd%d' % i, nest('STRM', one('DATA', 'B', i % 256))) for i in range(70))
+    yield 'nests_of_data', device(1, 'x', nest('STRM', one('SCAL', 's', 2), *[nest('FACE', one('TICK', 'L', i), one('FACE', 's', i, i)) for i in range(4)]),
+                                  nest('STRM', nest('FACE', nest('FACE', nest('FACE', one('FACE', 's', 1))))))
+    yield 'stamps', b''.join(device(1, 'x', nest('STRM', one('STMP', 'J', stamp), one('TICK', 'L', stamp % 2 ** 32), one('TIMO', 'f', 1e30),
+                                                one('DATA', 's', 1, 2))) for stamp in (2 ** 64 - 1, 0, 2 ** 62, 5, 2 ** 61, 1))
 
 
 def write(folder, name, content):
