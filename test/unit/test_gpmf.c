@@ -322,6 +322,32 @@ time_comes_from_the_best_clock(void)
 	free(blob.bytes);
 }
 
+/* STPS stamps each sample; what it leaves out is spread evenly. */
+static void
+stamps_of_samples_are_their_time(void)
+{
+	uint8_t stamps[24] = {
+		[6] = 0x27, [7] = 0x10, [14] = 0x4e, [15] = 0x20, [21] = 1, [22] = 0x86, [23] = 0xa0};
+	uint8_t buffer[200];
+	uint8_t *at = buffer;
+	EpGpmfSample s;
+	Opened *o;
+
+	put(&at, "DEVC", 0, 4, 0, NULL);
+	put(&at, "STRM", 0, 4, 0, NULL);
+	put(&at, "STPS", 'J', 8, 3, stamps); /* 10, 20, 100 ms */
+	put(&at, "DATA", 'B', 1, 4, "\1\2\3\4");
+	close_nest(buffer + 8, 4, at);
+	close_nest(buffer, 4, at);
+	o = open_bytes(buffer, (size_t) (at - buffer));
+	CHECK(o->code == EP_OK && stream_of(o, "DATA")->clock == EP_GPMF_CLOCK_STMP);
+	CHECK(sample_of(o, "DATA", 0, &s) && near(s.t, 0));
+	CHECK(sample_of(o, "DATA", 1, &s) && near(s.t, 0.01));
+	CHECK(sample_of(o, "DATA", 2, &s) && near(s.t, 0.09));
+	CHECK(sample_of(o, "DATA", 3, &s) && near(s.t, 3 * EP_GPMF_PERIOD / 4));
+	close_log(o);
+}
+
 static void
 drone_time_is_joined_by_syst(void)
 {
@@ -680,6 +706,7 @@ main(void)
 	RUN(runs_are_exact_for_every_type);
 	RUN(gaps_and_texts_are_not_numbers);
 	RUN(time_comes_from_the_best_clock);
+	RUN(stamps_of_samples_are_their_time);
 	RUN(drone_time_is_joined_by_syst);
 	RUN(gpsu_garbage_is_no_time);
 	RUN(a_log_becomes_device_and_sample_events);

@@ -254,6 +254,11 @@ take_stamp(EpGpmfStream *stream, const EpGpmfSticky *sticky, uint32_t payload)
 		clock = EP_GPMF_CLOCK_STMP;
 		stamp = (int64_t) sticky_integer(&sticky->stmp);
 	}
+	else if (sticky->stps.value != NULL && sticky->stps.length >= 8)
+	{
+		clock = EP_GPMF_CLOCK_STMP;
+		stamp = (int64_t) sticky_integer(&sticky->stps);
+	}
 	else if (sticky->tick.value != NULL && sticky->tick.length >= 4)
 	{
 		clock = EP_GPMF_CLOCK_TICK;

@@ -28,7 +28,7 @@ typedef enum EpGpmfClock
 {
 	EP_GPMF_CLOCK_NONE = 0, /* even spread over the payload's window */
 	EP_GPMF_CLOCK_TICK,     /* TICK: milliseconds on the device's clock, per payload */
-	EP_GPMF_CLOCK_STMP,     /* STMP: microseconds on the recording clock, per payload */
+	EP_GPMF_CLOCK_STMP,     /* STMP: microseconds on the recording clock, per payload; or STPS, per sample */
 	EP_GPMF_CLOCK_BOOT,     /* the sample's first field: time since the drone's boot */
 	EP_GPMF_CLOCK_GIMBAL,   /* the same on the gimbal's clock */
 	EP_GPMF_CLOCK_TWIN,     /* the same instants as another stream (VFRH: GLPI) */

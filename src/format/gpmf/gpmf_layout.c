@@ -42,6 +42,9 @@ ep_gpmf_sticky_take(EpGpmfSticky *sticky, const EpGpmfKlv *klv)
 		case KEY('S', 'T', 'M', 'P'):
 			sticky->stmp = *klv;
 			break;
+		case KEY('S', 'T', 'P', 'S'):
+			sticky->stps = *klv;
+			break;
 		case KEY('T', 'I', 'C', 'K'):
 			sticky->tick = *klv;
 			break;

@@ -25,6 +25,7 @@ typedef struct EpGpmfSticky
 	EpGpmfKlv mtrx;
 	EpGpmfKlv tsmp;
 	EpGpmfKlv stmp;
+	EpGpmfKlv stps;
 	EpGpmfKlv tick;
 	EpGpmfKlv timo;
 	EpGpmfKlv gpsf;

@@ -127,18 +127,34 @@ own_seconds(const EpGpmfSample *sample)
 	return (rint(sample->values[0] * stream->clock_unit * 1e6) - shift) / 1e6;
 }
 
-/* Time on the log's axis: the sample's own clock, its twin's, or the block's even spread. */
+/* The sample's own stamp in STPS, microseconds on the recording clock; false when it has none. */
+static bool
+stamped_micros(const EpGpmfReader *reader, const EpGpmfSample *sample, double *micros)
+{
+	const EpGpmfKlv *stps = &reader->strm.sticky.stps;
+
+	if (stps->value == NULL || sample->stream->clock != EP_GPMF_CLOCK_STMP || sample->stream->max_klvs > 1 ||
+		stps->length / 8 <= sample->sample)
+		return false;
+	*micros = (double) ep_load_be64(stps->value + 8 * (size_t) sample->sample);
+	return true;
+}
+
+/* Time on the log's axis: the sample's own clock, its twin's, its own stamp, or the block's even spread. */
 static double
 sample_seconds(const EpGpmfReader *reader, const EpGpmfSample *sample)
 {
 	const EpGpmfStream *stream = sample->stream;
 	const EpGpmfBlock *block = reader->block;
 	const EpGpmfBlock *twin = reader->twin;
+	double stamp;
 
 	if ((stream->clock == EP_GPMF_CLOCK_BOOT || stream->clock == EP_GPMF_CLOCK_GIMBAL) && sample->count > 0)
 		return own_seconds(sample);
 	if (twin != NULL && twin->payload == block->payload && sample->sample < twin->samples)
 		return stream->twin->times[twin->base + sample->sample];
+	if (stamped_micros(reader, sample, &stamp))
+		return (stamp - (double) stream->device->epoch[EP_GPMF_CLOCK_STMP].shift) / 1e6;
 	return rint((block->t0 + block->step * (stream->max_klvs > 1 ? sample->klv : sample->sample)) * 1e9) /
 		   1e9;
 }
