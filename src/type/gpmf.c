@@ -26,7 +26,6 @@ EP_FUNCTION(ep_gpmf_from_bytea);
 EP_FUNCTION(ep_gpmf_to_jsonb);
 EP_FUNCTION(ep_gpmf_started_at);
 EP_FUNCTION(ep_gpmf_duration);
-EP_FUNCTION(ep_gpmf_device_names);
 
 #define MEMORY_LIMIT ((size_t) 2 << 30)
 #define SCRATCH_LIMIT ((size_t) 64 << 20)
@@ -173,21 +172,6 @@ ep_gpmf_duration(PG_FUNCTION_ARGS)
 
 	interval->time = (TimeOffset) rint(value->log.duration * 1e6);
 	PG_RETURN_INTERVAL_P(interval);
-}
-
-Datum
-ep_gpmf_device_names(PG_FUNCTION_ARGS)
-{
-	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
-	Datum names[EP_GPMF_MAX_DEVICES];
-	bool nulls[EP_GPMF_MAX_DEVICES];
-	int count = (int) value->log.device_count;
-	int lower = 1;
-
-	for (int i = 0; i < count; i++)
-		names[i] = ep_gpmf_text_datum(value->log.devices[i]->name, &nulls[i]);
-	PG_RETURN_ARRAYTYPE_P(
-		construct_md_array(names, nulls, 1, &count, &lower, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* ---- jsonb ---- */

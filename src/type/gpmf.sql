@@ -1,6 +1,7 @@
 -- type/gpmf.sql: the type gpmf, and what can be asked of a log.
 --
--- The bytes are stored as they come, after a check of their structure; text form is bytea's.
+-- The bytes are stored as they come, after a check of their structure; text form is bytea's. Not compressed, for compression
+-- finds next to nothing in them, and so that a function that needs only headers fetches only these.
 
 CREATE TYPE gpmf;
 
@@ -19,7 +20,7 @@ COMMENT ON FUNCTION gpmf_send(gpmf) IS 'I/O: the bytes of the log';
 
 CREATE TYPE gpmf (
     INPUT = gpmf_in, OUTPUT = gpmf_out, RECEIVE = gpmf_recv, SEND = gpmf_send,
-    INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
+    INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = external
 );
 COMMENT ON TYPE gpmf IS 'camera telemetry (GoPro Metadata Format): one or more payloads, back to back';
 
@@ -48,7 +49,7 @@ COMMENT ON FUNCTION gpmf_hash_extended(gpmf, bigint) IS 'hash of the bytes, with
 
 CREATE OPERATOR = (
     LEFTARG = gpmf, RIGHTARG = gpmf, FUNCTION = gpmf_eq, COMMUTATOR = =, NEGATOR = <>,
-    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
 );
 COMMENT ON OPERATOR = (gpmf, gpmf) IS 'the same bytes';
 CREATE OPERATOR <> (
@@ -60,6 +61,44 @@ CREATE OPERATOR CLASS gpmf_hash_ops DEFAULT FOR TYPE gpmf USING hash AS
     OPERATOR 1 =, FUNCTION 1 gpmf_hash(gpmf), FUNCTION 2 gpmf_hash_extended(gpmf, bigint);
 COMMENT ON OPERATOR CLASS gpmf_hash_ops USING hash IS 'equality of logs';
 COMMENT ON OPERATOR FAMILY gpmf_hash_ops USING hash IS 'equality of logs';
+
+-- An order, of the bytes: it means nothing of the logs, but lets the server sort them where it cannot hash.
+
+CREATE FUNCTION gpmf_lt(gpmf, gpmf) RETURNS boolean
+    AS 'bytealt' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION gpmf_lt(gpmf, gpmf) IS 'implementation of the < operator';
+CREATE OPERATOR < (
+    LEFTARG = gpmf, RIGHTARG = gpmf, FUNCTION = gpmf_lt, COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (gpmf, gpmf) IS 'before, byte by byte';
+CREATE FUNCTION gpmf_le(gpmf, gpmf) RETURNS boolean
+    AS 'byteale' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION gpmf_le(gpmf, gpmf) IS 'implementation of the <= operator';
+CREATE OPERATOR <= (
+    LEFTARG = gpmf, RIGHTARG = gpmf, FUNCTION = gpmf_le, COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (gpmf, gpmf) IS 'before or the same, byte by byte';
+CREATE FUNCTION gpmf_gt(gpmf, gpmf) RETURNS boolean
+    AS 'byteagt' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION gpmf_gt(gpmf, gpmf) IS 'implementation of the > operator';
+CREATE OPERATOR > (
+    LEFTARG = gpmf, RIGHTARG = gpmf, FUNCTION = gpmf_gt, COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (gpmf, gpmf) IS 'after, byte by byte';
+CREATE FUNCTION gpmf_ge(gpmf, gpmf) RETURNS boolean
+    AS 'byteage' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION gpmf_ge(gpmf, gpmf) IS 'implementation of the >= operator';
+CREATE OPERATOR >= (
+    LEFTARG = gpmf, RIGHTARG = gpmf, FUNCTION = gpmf_ge, COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (gpmf, gpmf) IS 'after or the same, byte by byte';
+CREATE FUNCTION gpmf_cmp(gpmf, gpmf) RETURNS int
+    AS 'byteacmp' LANGUAGE internal IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION gpmf_cmp(gpmf, gpmf) IS 'less than, equal to, or greater than 0 as the first log stands before, with, or after the second';
+CREATE OPERATOR CLASS gpmf_ops DEFAULT FOR TYPE gpmf USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 gpmf_cmp(gpmf, gpmf);
+COMMENT ON OPERATOR CLASS gpmf_ops USING btree IS 'order of the bytes';
+COMMENT ON OPERATOR FAMILY gpmf_ops USING btree IS 'order of the bytes';
 
 -- What is in a log.
 
@@ -100,8 +139,8 @@ CREATE FUNCTION gpmf_duration(log gpmf) RETURNS interval
 COMMENT ON FUNCTION gpmf_duration(gpmf) IS 'from the start of the log to the end of its last sample; a payload counts as 1.001 s where no clock says otherwise';
 
 CREATE FUNCTION gpmf_device_names(log gpmf) RETURNS text[]
-    AS 'MODULE_PATHNAME', 'ep_gpmf_device_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION gpmf_device_names(gpmf) IS 'what the devices in the log call themselves, in order of first appearance';
+    AS 'MODULE_PATHNAME', 'ep_gpmf_device_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION gpmf_device_names(gpmf) IS 'what the devices in the log call themselves, in order of first appearance; of a stored log only the headers are fetched';
 
 -- Out of a container.
 

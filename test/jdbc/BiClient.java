@@ -145,6 +145,21 @@ public final class BiClient
                 boolean found = r.next();
                 check(found && r.getString(1).equals("\\x" + hex(r.getBytes(2))), "a gpmf value reads as its bytes in hex", null);
             }
+            byte[] bytes;
+            try (ResultSet r = s.executeQuery("SELECT log::bytea FROM logs"))
+            {
+                bytes = r.next() ? r.getBytes(1) : new byte[0];
+            }
+            try (PreparedStatement p = bi.prepareStatement(
+                     "SELECT log OPERATOR(event_pipeline.=) ?::event_pipeline.gpmf, log OPERATOR(event_pipeline.=) ?::bytea::event_pipeline.gpmf FROM logs"))
+            {
+                p.setString(1, "\\x" + hex(bytes));
+                p.setBytes(2, bytes);
+                try (ResultSet r = p.executeQuery())
+                {
+                    check(r.next() && r.getBoolean(1) && r.getBoolean(2), "a gpmf value is sent as hex or as bytes", null);
+                }
+            }
             try (ResultSet r = s.executeQuery("SELECT s.value FROM logs, event_pipeline.gpmf_samples(log, 'GPS9') s LIMIT 1"))
             {
                 boolean found = r.next();

@@ -19,6 +19,8 @@ my $state = q{
 	UNION ALL SELECT 'log', format('%s %s %s', operation, path, column_type) FROM schema_log
 	UNION ALL SELECT 'rejected', format('%s %s %s', raw_id, sqlstate, message) FROM rejected
 	UNION ALL SELECT 'rollup', d::text FROM per_day d
+	UNION ALL SELECT 'log', l::text FROM logs l
+	UNION ALL SELECT 'log found', l.name FROM logs l WHERE log = '\x4445564300010000'
 	UNION ALL SELECT 'stats', format('%s %s %s %s %s', raw_rows, bytes, events, typed, duplicates) FROM stream_stats
 	UNION ALL SELECT 'books', sum(missing)::text FROM reconcile('app_events')
 	ORDER BY 1, 2};
@@ -34,6 +36,10 @@ sql($node, q{
 	SELECT create_stream('app_events', 'json', event_time => 'at', event_id => 'id');
 	SELECT create_rollup('per_day', 'app_events',
 		'SELECT count(*) AS events FROM app_events WHERE event_time >= $1 AND event_time < $2', bucket => '1 day')});
+sql($node, q{
+	CREATE TABLE logs (name text, log gpmf);
+	INSERT INTO logs VALUES ('empty', '\x4445564300010000'), ('padded', '\x444556430001000000000000');
+	CREATE INDEX ON logs USING hash (log)});
 send_event('{"id": "1", "at": "2026-03-01T00:00:00Z", "eventType": "click"}');
 send_event('{"id": "2", "at": "2019-03-01T00:00:00Z", "event_type": "click", "big": 12345678901234567890}');
 send_event('{"id": "1", "at": "2026-03-01T00:00:00Z"}');
