@@ -121,10 +121,10 @@ COMMENT ON FUNCTION gpmf_samples(gpmf, text, boolean, float8[]) IS 'one row per 
 
 CREATE FUNCTION gpmf_metadata(log gpmf,
     OUT payload int, OUT device_id bigint, OUT fourcc text, OUT key text, OUT type text, OUT "offset" bigint,
-    OUT value float8[], OUT label text)
+    OUT value float8[], OUT label text, OUT at timestamptz)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'ep_gpmf_metadata' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 1000;
-COMMENT ON FUNCTION gpmf_metadata(gpmf) IS 'every key of the log that is not the data of a stream, in file order: fourcc names the stream it stands in (NULL: the device), offset is its place in the bytes; numbers are in value, texts in label';
+COMMENT ON FUNCTION gpmf_metadata(gpmf) IS 'every key of the log that is not the data of a stream or has one value, in file order: fourcc names the stream it stands in (NULL: the device), offset is its place in the bytes; numbers are in value as they are stored, texts in label, times (U) in at too, NULL where the camera wrote no date';
 
 CREATE FUNCTION gpmf_to_jsonb(log gpmf, quirks boolean DEFAULT false) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'ep_gpmf_to_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;

@@ -331,11 +331,23 @@ enter_device(Place *place, EpCursor content)
 		place->seen[place->seen_count++] = place->device;
 }
 
+/* A number, or a text, alone; structs and what has more samples are the data of a stream. */
+static bool
+is_one_value(const EpGpmfKlv *klv)
+{
+	unsigned size = ep_gpmf_type_size(klv->type);
+
+	if (klv->type == 'c' || klv->type == 'u')
+		return klv->length > 0 && (klv->size == 1 || klv->repeat == 1);
+	return size > 0 && klv->length == size;
+}
+
 static void
 put_key(EpGpmfValue *value, const Place *place, const EpGpmfKlv *klv, int depth, ReturnSetInfo *rsinfo)
 {
-	Datum values[8];
-	bool nulls[8] = {false};
+	Datum values[9];
+	bool nulls[9] = {false};
+	int64_t at;
 	char name[5], type[2] = {(char) klv->type, '\0'};
 	bool text = ep_gpmf_type_is_text(klv->type);
 
@@ -359,6 +371,8 @@ put_key(EpGpmfValue *value, const Place *place, const EpGpmfKlv *klv, int depth,
 			CStringGetTextDatum("hex"));
 	else if (text)
 		values[7] = klv_text(value, klv, &nulls[7]);
+	nulls[8] = klv->type != 'U' || !ep_gpmf_utc(klv->value, klv->length, &at);
+	values[8] = nulls[8] ? (Datum) 0 : ep_gpmf_timestamp_datum(at);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -394,7 +408,7 @@ ep_gpmf_metadata(PG_FUNCTION_ARGS)
 			ep_gpmf_strm_begin(&strm, ep_gpmf_klv_cursor(&bytes, &klv), &none);
 			place.data_key = strm.key;
 		}
-		if (klv.type == 0 || (depth > 1 && klv.key == place.data_key))
+		if (klv.type == 0 || (depth > 1 && klv.key == place.data_key && !is_one_value(&klv)))
 			continue;
 		MemoryContextSwitchTo(row);
 		put_key(value, &place, &klv, depth, rsinfo);
