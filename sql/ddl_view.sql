@@ -30,7 +30,7 @@ RESET ROLE;
 SELECT * FROM verify('ev', NULL);
 -- each routed table has one
 INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:00Z","kind":"Read","pages":7}');
-SELECT kind, pages FROM ev_read_bi;
+SELECT event_time, received_at IS NOT NULL AS received, kind, pages FROM ev_read_bi;
 SELECT stream, route, target, bi_view, raw_table FROM stream_tables WHERE stream = 'ev' ORDER BY route;
 SELECT operation, mode FROM schema_log WHERE stream = 'ev' AND operation ~ 'view|table';
 -- comments follow those of the table; options of the view stay

@@ -44,8 +44,8 @@ compare_words(const void *key, const void *word)
 	return strcmp(key, *(const char *const *) word);
 }
 
-static bool
-is_kept(const char *name)
+bool
+ep_name_is_kept(const char *name)
 {
 	return bsearch(name, kept_words, sizeof kept_words / sizeof kept_words[0], sizeof kept_words[0],
 				   compare_words) != NULL;
@@ -218,7 +218,7 @@ ep_name_from_path(const EpPath *path, char *name)
 	name[w.length] = '\0';
 	if (w.full)
 		cut_and_hash(name, w.length, EP_NAME_MAX, hash_path(path));
-	else if (is_kept(name))
+	else if (ep_name_is_kept(name))
 		strcat(name, "_");
 }
 

@@ -29,6 +29,9 @@ extern void ep_name_from_path(const EpPath *path, char *name);
  */
 extern void ep_name_from_segment(const char *segment, size_t length, char *name, size_t max);
 
+/* True for the names that get the suffix '_': reserved words, system columns, our fixed columns. */
+extern bool ep_name_is_kept(const char *name);
+
 /*
  * When the name is taken by another attribute: prefix + '_' + 8 hex of the path's hash, within 63
  * bytes.  Called again on its own result it gives the next of a fixed series of names.

@@ -153,14 +153,17 @@ expression_of(ViewBuild *build, const EpAttribute *attribute)
 	return any ? psprintf("COALESCE(%s)", expression.data) : expression.data;
 }
 
-/* The attribute or variant whose column has this name, also one that is gone; else NULL. */
+/* The attribute or variant whose column has this name, also one that is gone if there is no other; else NULL. */
 static const EpAttribute *
 attribute_named(const EpTarget *target, const char *name)
 {
+	const EpAttribute *found = NULL;
+
 	for (int i = 0; i < target->attribute_count; i++)
-		if (strcmp(target->attributes[i].column_name, name) == 0)
-			return &target->attributes[i];
-	return NULL;
+		if (strcmp(target->attributes[i].column_name, name) == 0 &&
+			(found == NULL || found->attnum == InvalidAttrNumber))
+			found = &target->attributes[i];
+	return found;
 }
 
 /* The columns that the view has stay, in their order and types: those of columns that are gone are NULL. */
@@ -361,9 +364,8 @@ ep_view_try_build(EpStream *stream, EpTarget *target, int budget_ms, const char 
 
 /* ---- for maintenance and people ---- */
 
-/* The stream and the target of an event table; an error with a hint when it is none. */
-static EpTarget *
-target_of(Oid relation, EpStream **stream)
+EpTarget *
+ep_view_target(Oid relation, EpStream **stream)
 {
 	static EpStatement statement = {"SELECT s.raw_table, t.route FROM event_pipeline._target t"
 									" JOIN event_pipeline._stream s USING (stream_id) WHERE t.relation = $1",
@@ -405,7 +407,7 @@ ep_view_build_function(PG_FUNCTION_ARGS)
 	SPI_connect();
 	ep_check_owner(relation);
 	LockRelationOid(relation, AccessShareLock);
-	target = target_of(relation, &stream);
+	target = ep_view_target(relation, &stream);
 	ep_target_reload(stream, target);
 	saved = ep_role_enter_owner(stream->owner);
 	pinned = ep_settings_pin();

@@ -24,6 +24,9 @@ extern const char *ep_view_build(EpStream *stream, EpTarget *target, int budget_
 /* The same in a subtransaction of its own; what hinders is left to the maintenance.  True when done. */
 extern bool ep_view_try_build(EpStream *stream, EpTarget *target, int budget_ms, const char *mode);
 
+/* The stream and the target of an event table; 42704 with a hint when it is none.  The caller has connected to SPI. */
+extern EpTarget *ep_view_target(Oid relation, EpStream **stream);
+
 /* The view, or InvalidOid when there is none (any more). */
 extern Oid ep_view_of(const EpTarget *target);
 

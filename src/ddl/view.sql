@@ -16,7 +16,7 @@ AS $$
     WHERE ($1 IS NULL OR s.event_table = $1) AND (v.oid IS NULL
         OR EXISTS (SELECT FROM @extschema@._attribute a
                    JOIN pg_attribute p ON p.attrelid = t.relation AND p.attname = a.column_name AND NOT p.attisdropped
-                   WHERE a.target_id = t.target_id AND NOT EXISTS (
+                   WHERE a.target_id = t.target_id AND NOT a.dropped AND NOT EXISTS (
                        SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
                        WHERE r.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.relation
                              AND d.refobjsubid = p.attnum))

@@ -11,7 +11,6 @@
 #include "schema/journal.h"
 #include "schema/registry.h"
 #include "schema/type_map.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 /* ---- columns ---- */
@@ -30,29 +29,37 @@ name_taken(EpColumnChange *change, const char *name)
 
 /* The column of the attribute that this is a variant of. */
 static const char *
-base_name(EpColumnChange *change, const EpNewAttribute *variant)
+base_column(EpColumnChange *change, const EpNewAttribute *variant, EpType *type)
 {
 	const EpAttribute *known = ep_target_attribute(change->target, variant->identity);
 
 	if (known != NULL)
+	{
+		*type = known->type;
 		return known->column_name;
+	}
 	for (int i = 0; i < change->count; i++)
 		if (strcmp(change->attributes[i].identity, variant->identity) == 0)
+		{
+			*type = change->attributes[i].type;
 			return change->attributes[i].name;
+		}
 	elog(ERROR, "variant without a column"); /* it comes first */
 }
 
 static void
 choose_variant_name(EpColumnChange *change, EpNewAttribute *attribute)
 {
-	const char *base = base_name(change, attribute);
+	EpType type;
+	const char *base = base_column(change, attribute, &type);
 	char name[EP_NAME_MAX + 1];
 
 	ep_name_variant(attribute->path, base, ep_type_suffix(attribute->type), name);
 	while (name_taken(change, name) || ep_ddl_column_exists(change->target->relation, name))
 		ep_name_distinguish(attribute->path, name);
 	strlcpy(attribute->name, name, sizeof attribute->name);
-	attribute->comment = psprintf("values that column %s cannot hold", quote_identifier(base));
+	attribute->comment = psprintf("values of %s that type %s cannot hold",
+								  ep_path_to_text(attribute->path, change->arena), ep_type_name(type));
 }
 
 /*
@@ -217,6 +224,7 @@ bool
 ep_evolve_table(void *argument)
 {
 	EpTableChange *change = argument;
+	EpTarget target;
 	char *name;
 
 	change->refusal = "more new tables in an hour than max_tables_per_hour allows";
@@ -229,9 +237,9 @@ ep_evolve_table(void *argument)
 	change->target_id = ep_registry_add_target(change->stream, change->route, change->relation);
 	ep_journal_schema_change(change->stream, change->relation, "create table", NULL, NULL, EP_TYPE_NONE, NULL,
 							 change->mode, 0, change->raw_id);
-	(void) ep_view_try_build(change->stream,
-							 &(EpTarget){.id = change->target_id, .relation = change->relation},
-							 change->stream->lock_budget_ms, change->mode);
+	target = (EpTarget){.id = change->target_id, .relation = change->relation};
+	ep_target_reload(change->stream, &target);
+	(void) ep_view_try_build(change->stream, &target, change->stream->lock_budget_ms, change->mode);
 	change->refusal = NULL;
 	return true;
 }

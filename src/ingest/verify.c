@@ -216,9 +216,11 @@ is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpFiel
 	EpTarget *target = event->target;
 	char *path = ep_path_to_text(field->path, &ingest->event_arena);
 	char *identity = ep_path_identity(field->path, &ingest->event_arena);
+	const EpAttribute *attribute = identity == NULL ? NULL : ep_target_attribute(target, identity);
 
-	*column =
-		identity == NULL ? NULL : column_for(target, ep_target_attribute(target, identity), &field->value);
+	*column = column_for(target, attribute, &field->value);
+	if (attribute != NULL && attribute->dropped)
+		return true; /* somebody wanted it gone */
 	return (*column != NULL && column_holds(event, *column, &field->value)) ||
 		   rescue_holds(verify, event, field, path) ||
 		   is_discarded(ingest->stream, event, field, identity, *column);
@@ -311,7 +313,7 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 		bool isnull;
 
 		(void) stored_column(event, attribute->column_name, &isnull);
-		if (!isnull && !bms_is_member(attribute->attnum, met))
+		if (!isnull && !attribute->dropped && !bms_is_member(attribute->attnum, met))
 			report(verify, event->key.raw_id, event->key.seq, attribute->column_name,
 				   "the column has a value that the payload does not have");
 	}

@@ -58,6 +58,7 @@ CREATE TABLE _attribute (
     column_name name NOT NULL,
     column_type regtype NOT NULL,
     variant     boolean NOT NULL DEFAULT false,
+    dropped     boolean NOT NULL DEFAULT false, -- by drop_column: never made again
     description text,
     first_seen  timestamptz NOT NULL DEFAULT now(),
     raw_id      bigint,

@@ -51,6 +51,44 @@ ep_registry_add_map(EpStream *stream, const char *path, const char *identity, in
 	ep_catalog_run(&statement, values, NULL);
 }
 
+void
+ep_registry_rename_column(EpTarget *target, const char *old, const char *name)
+{
+	static EpStatement statement = {
+		"UPDATE event_pipeline._attribute SET column_name = $3::name WHERE target_id = $1 AND column_name = $2::name",
+		3,
+		{INT4OID, TEXTOID, TEXTOID}};
+	Datum values[3] = {Int32GetDatum(target->id), CStringGetTextDatum(old), CStringGetTextDatum(name)};
+
+	ep_catalog_run(&statement, values, NULL);
+}
+
+void
+ep_registry_drop_attribute(EpTarget *target, const char *identity, bool everywhere)
+{
+	static EpStatement statement = {
+		"UPDATE event_pipeline._attribute SET dropped = true WHERE target_id = $1 AND identity = $2",
+		2,
+		{INT4OID, TEXTOID}};
+	static EpStatement elsewhere = {
+		"INSERT INTO event_pipeline._attribute"
+		" (target_id, path, identity, column_name, column_type, dropped, description, first_seen, raw_id)"
+		" SELECT DISTINCT ON (t.target_id) t.target_id, a.path, a.identity, a.column_name, a.column_type, true,"
+		" a.description, a.first_seen, a.raw_id"
+		" FROM event_pipeline._attribute a JOIN event_pipeline._target o ON o.target_id = a.target_id"
+		" JOIN event_pipeline._target t ON t.stream_id = o.stream_id"
+		" WHERE a.target_id = $1 AND a.identity = $2 AND NOT a.variant AND NOT EXISTS"
+		" (SELECT FROM event_pipeline._attribute h WHERE h.target_id = t.target_id AND h.identity = $2)"
+		" ON CONFLICT DO NOTHING",
+		2,
+		{INT4OID, TEXTOID}};
+	Datum values[2] = {Int32GetDatum(target->id), CStringGetTextDatum(identity)};
+
+	ep_catalog_run(&statement, values, NULL);
+	if (everywhere)
+		ep_catalog_run(&elsewhere, values, NULL);
+}
+
 int
 ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 {
@@ -64,12 +102,22 @@ ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 		" RETURNING target_id",
 		3,
 		{INT4OID, TEXTOID, OIDOID}};
+	static EpStatement inherit = {
+		"INSERT INTO event_pipeline._attribute"
+		" (target_id, path, identity, column_name, column_type, variant, dropped, description, first_seen, raw_id)"
+		" SELECT $2, a.path, a.identity, a.column_name, a.column_type, a.variant, true, a.description, a.first_seen,"
+		" a.raw_id FROM event_pipeline._attribute a JOIN event_pipeline._target t USING (target_id)"
+		" WHERE t.stream_id = $1 AND t.route = '' AND a.dropped",
+		2,
+		{INT4OID, INT4OID}};
 	Datum values[3] = {Int32GetDatum(stream->id), CStringGetTextDatum(route), ObjectIdGetDatum(relation)};
 	bool isnull;
 
 	ep_catalog_run(&forget, values, NULL);
 	ep_catalog_run(&statement, values, NULL);
-	return DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
+	values[1] = ep_catalog_datum(0, 1, &isnull);
+	ep_catalog_run(&inherit, values, NULL);
+	return DatumGetInt32(values[1]);
 }
 
 int

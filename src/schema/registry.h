@@ -21,7 +21,19 @@ ep_registry_add_path(EpTarget *target, const char *path, const char *identity, c
 /* Record that objects at this path of the stream, in this spelling, are kept whole. */
 extern void ep_registry_add_map(EpStream *stream, const char *path, const char *identity, int64 raw_id);
 
-/* Record a routed table, in place of one that was dropped by hand; gives its target id. */
+/* A column has another name now. */
+extern void ep_registry_rename_column(EpTarget *target, const char *old, const char *name);
+
+/*
+ * The attribute and its variants are dropped for good; everywhere: and never made in those targets of the stream that
+ * do not know it yet.
+ */
+extern void ep_registry_drop_attribute(EpTarget *target, const char *identity, bool everywhere);
+
+/*
+ * Record a routed table, in place of one that was dropped by hand; gives its target id.  What was dropped for good
+ * from the stream's own table is not made in it either.
+ */
 extern int ep_registry_add_target(EpStream *stream, const char *route, Oid relation);
 
 /* The id and the table of a route, as committed by now or made by us; 0 when there is none. */

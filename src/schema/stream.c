@@ -519,6 +519,7 @@ load_attribute(EpStream *stream, EpTarget *target, uint64 row)
 		attribute = ep_target_add_attribute(stream, target, identity, ep_catalog_text(row, 3), attnum, type,
 											variant && attribute != NULL);
 	attribute->spellings++;
+	attribute->dropped = DatumGetBool(ep_catalog_datum(row, 8, &isnull));
 	return attribute;
 }
 
@@ -528,10 +529,10 @@ ep_target_reload(EpStream *stream, EpTarget *target)
 	/* Variants in the order in which their columns were made, so that a value finds the same one again. */
 	static EpStatement statement = {
 		"SELECT a.path, a.identity, a.column_name, p.attnum,"
-		" CASE WHEN p.attgenerated = '' AND p.atttypmod = -1 THEN p.atttypid ELSE 0 END, a.variant, a.column_type"
+		" CASE WHEN p.attgenerated = '' AND p.atttypmod = -1 THEN p.atttypid ELSE 0 END, a.variant, a.column_type, a.dropped"
 		" FROM event_pipeline._attribute a"
 		" LEFT JOIN pg_catalog.pg_attribute p ON p.attrelid = $2 AND p.attname = a.column_name"
-		" AND NOT p.attisdropped WHERE a.target_id = $1 ORDER BY a.variant, p.attnum",
+		" AND NOT p.attisdropped AND NOT a.dropped WHERE a.target_id = $1 ORDER BY a.variant, p.attnum",
 		2,
 		{INT4OID, OIDOID}};
 	Datum values[2] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation)};

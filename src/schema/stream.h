@@ -53,7 +53,8 @@ typedef struct EpAttribute
 	EpType type;       /* EP_TYPE_NONE: not to be written to; of a variant that is gone: what it had */
 	int spellings;     /* of it in the registry */
 	bool variant;
-	int next; /* place of the next variant; 0: no more */
+	bool dropped; /* by drop_column */
+	int next;     /* place of the next variant; 0: no more */
 	/* this statement's marks */
 	int wish;            /* the first wish for a further variant (ingest/survey.h), from 1; 0: none */
 	const char *refusal; /* why there is no further variant: a reason as in EpColumn, or NULL */

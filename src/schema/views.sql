@@ -9,7 +9,7 @@ FROM _attribute a
 JOIN _target t USING (target_id)
 JOIN _stream s USING (stream_id)
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
-WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+WHERE NOT a.dropped AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW stream_columns IS 'the published mapping: which attribute of the payload is in which columns; each of the first 20 spellings seen is a row, and each variant column';
 COMMENT ON COLUMN stream_columns.path IS 'the source''s own spelling, segments joined by ".", others than plain identifiers in double quotes';
 COMMENT ON COLUMN stream_columns.first_seen IS 'when the attribute was first seen';
@@ -35,7 +35,7 @@ JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW schema_log IS 'every change of a table that a stream made by itself, and every one it put off';
 COMMENT ON COLUMN schema_log.reason IS 'why a column was not made: lock, busy, limit, type, contract, name, size, rate';
-COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; worker: beside it; promoted: by maintenance, with the values rescued before; deferred: values are rescued meanwhile; maintenance';
+COMMENT ON COLUMN schema_log.mode IS 'inline: in the inserting transaction; worker: beside it; promoted: by maintenance, with the values rescued before; deferred: values are rescued meanwhile; maintenance; manual: rename_column, drop_column';
 COMMENT ON COLUMN schema_log.lock_wait IS 'how long it tried for the lock';
 
 CREATE VIEW rejected AS
