@@ -28,7 +28,8 @@ typedef struct EpMp4Payload
 
 typedef struct EpMp4
 {
-	EpMp4Payload *payloads; /* in the order of the presentation; those that no edit shows are left out */
+	EpMp4Payload *
+		payloads; /* edit by edit; those that no edit shows are left out, one that is cut may begin before its edit */
 	uint32_t count;
 } EpMp4;
 
