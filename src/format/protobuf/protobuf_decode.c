@@ -249,8 +249,10 @@ put_scalar(ProtoDecoder *d, const EpProtoStep *step, const EpProtoField *field, 
 	{
 		EpCode code = check_text(d, step, data, (size_t) bits);
 
-		if (code != EP_OK)
-			return code;
+		value->kind = EP_TEXT;
+		value->text = (const char *) data;
+		value->length = (size_t) bits;
+		return code;
 	}
 	if (scalar_value(d->decoder, field, bits, data, value) != EP_OK)
 		return no_memory(d);
@@ -441,7 +443,12 @@ walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth)
 		step = &node->steps[field->index];
 		if (field->oneof >= 0)
 			choose(d, node, step);
-		if ((code = put_record_of(d, node, step, &record, depth)) != EP_OK)
+		/* Scalars are by far the most: they go without the switch. */
+		if (step->action == EP_ACT_SCALAR)
+			code = put_scalar(d, step, field, record.bits, record.data, value_at(d, node, step));
+		else
+			code = put_record_of(d, node, step, &record, depth);
+		if (code != EP_OK)
 			return code;
 	}
 	return code == EP_DONE ? EP_OK : code;

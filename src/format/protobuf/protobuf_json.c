@@ -78,6 +78,8 @@ put_array(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, in
 
 /* ---- maps ---- */
 
+#define FEW_KEYS 16
+
 /* A key in one form, however many bits the wire had. */
 static uint64_t
 key_bits(const EpProtoField *field, uint64_t bits)
@@ -180,6 +182,16 @@ push_entries(EpProtoWriter *writer, const EpProtoMessage *entry, EpProtoSpan ent
 	return EP_OK;
 }
 
+/* The same for the few entries that most maps have, without sorting. */
+static void
+settle_few_keys(EpProtoWriter *writer, EpProtoSpan pairs)
+{
+	for (size_t i = pairs.first; i < pairs.end; i += 2)
+		for (size_t j = i + 2; j < pairs.end && !writer->records[i].dead; j += 2)
+			writer->records[i].dead =
+				!writer->records[j].dead && same_key(&writer->records[i], &writer->records[j]);
+}
+
 /* Of entries with one key only the last stays alive. */
 static EpCode
 settle_keys(EpProtoWriter *writer, EpProtoSpan pairs)
@@ -244,8 +256,10 @@ put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, i
 	EpCode code = push_entries(writer, entry, entries, depth);
 	bool first = true;
 
-	if (code == EP_OK && entries.end - entries.first > 1)
+	if (code == EP_OK && entries.end - entries.first > FEW_KEYS)
 		code = settle_keys(writer, pairs);
+	else if (code == EP_OK)
+		settle_few_keys(writer, pairs);
 	ep_protobuf_put_char(writer, '{');
 	for (size_t i = pairs.first; code == EP_OK && i < pairs.end; i += 2)
 	{
