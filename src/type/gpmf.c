@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
 #include "format/gpmf/gpmf_json.h"
@@ -28,6 +29,7 @@ EP_FUNCTION(ep_gpmf_started_at);
 EP_FUNCTION(ep_gpmf_duration);
 
 #define MEMORY_LIMIT ((size_t) 2 << 30)
+#define HEAD_BYTES (256 << 10) /* two payloads of any camera */
 #define SCRATCH_LIMIT ((size_t) 64 << 20)
 #define UNIX_TO_POSTGRES ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
@@ -93,10 +95,9 @@ ep_gpmf_from_bytea(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(bytes);
 }
 
-EpGpmfValue *
-ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg)
+static EpGpmfValue *
+open_log(bytea *bytes)
 {
-	bytea *bytes = PG_GETARG_BYTEA_PP(arg);
 	EpGpmfValue *value = palloc(sizeof *value);
 	EpAllocator allocator = ep_palloc_allocator(CurrentMemoryContext);
 	EpError error;
@@ -108,6 +109,12 @@ ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg)
 		ep_gpmf_raise(&error, 0);
 	ep_gpmf_read_begin(&value->reader, &value->log, &value->scratch);
 	return value;
+}
+
+EpGpmfValue *
+ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg)
+{
+	return open_log(PG_GETARG_BYTEA_PP(arg));
 }
 
 void
@@ -157,8 +164,13 @@ ep_gpmf_float_array(const double *values, int count)
 Datum
 ep_gpmf_started_at(PG_FUNCTION_ARGS)
 {
-	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
+	EpGpmfValue *value = NULL;
 
+	/* the head of a large log mostly says it, and spares the rest the way out of the TOAST table */
+	if (toast_raw_datum_size(PG_GETARG_DATUM(0)) > 2 * HEAD_BYTES)
+		value = open_log(PG_GETARG_BYTEA_P_SLICE(0, 0, HEAD_BYTES));
+	if (value == NULL || !value->log.start_settled)
+		value = ep_gpmf_value_open(fcinfo, 0);
 	if (value->log.utc == EP_GPMF_UTC_NONE)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(ep_gpmf_timestamp_datum(value->log.started_at));

@@ -322,6 +322,30 @@ time_comes_from_the_best_clock(void)
 	free(blob.bytes);
 }
 
+/* A head with a whole payload and a GPS fix tells the start of the whole log; no other head says that it does. */
+static void
+a_head_tells_the_start(void)
+{
+	Blob blob = load("camera");
+	Opened *whole = open_bytes(blob.bytes, blob.length);
+	size_t settled = 0;
+
+	for (size_t length = 8; length < blob.length; length++)
+	{
+		Opened *head = open_bytes(blob.bytes, length);
+
+		if (head->code == EP_OK && head->log.start_settled)
+		{
+			CHECK(head->log.started_at == whole->log.started_at && head->log.payloads > 1);
+			settled++;
+		}
+		close_log(head);
+	}
+	CHECK(whole->log.start_settled && settled > blob.length / 3);
+	close_log(whole);
+	free(blob.bytes);
+}
+
 /* STPS stamps each sample; what it leaves out is spread evenly. */
 static void
 stamps_of_samples_are_their_time(void)
@@ -706,6 +730,7 @@ main(void)
 	RUN(runs_are_exact_for_every_type);
 	RUN(gaps_and_texts_are_not_numbers);
 	RUN(time_comes_from_the_best_clock);
+	RUN(a_head_tells_the_start);
 	RUN(stamps_of_samples_are_their_time);
 	RUN(drone_time_is_joined_by_syst);
 	RUN(gpsu_garbage_is_no_time);

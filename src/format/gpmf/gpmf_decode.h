@@ -135,6 +135,7 @@ typedef struct EpGpmfLog
 	/* time */
 	EpGpmfUtc utc;
 	int64_t started_at;  /* microseconds since 1970 UTC of t = 0, if utc is known */
+	bool start_settled;  /* of the head of a longer log: started_at is that of the whole, whatever follows */
 	double duration;     /* seconds */
 	const double *given; /* by ep_gpmf_log_retime: payload starts, and the end; NULL: none */
 	double *windows;     /* t at which each payload starts */

@@ -385,6 +385,7 @@ static bool
 anchor_gps9(EpGpmfLog *log, EpGpmfReader *reader)
 {
 	bool found = false;
+	unsigned seen = 0;
 
 	for (uint32_t i = 0; i < log->stream_count; i++)
 	{
@@ -392,6 +393,7 @@ anchor_gps9(EpGpmfLog *log, EpGpmfReader *reader)
 
 		if (stream->key != GPS9)
 			continue;
+		seen++;
 		for (EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
 		{
 			EpGpmfSample sample;
@@ -407,7 +409,11 @@ anchor_gps9(EpGpmfLog *log, EpGpmfReader *reader)
 			log->started_at = at - llround(sample.t * 1e6);
 			found = true;
 			if (sample.values[8] >= 2)
+			{
+				/* a whole first payload settles its clocks, and no better fix can follow this one */
+				log->start_settled = seen == 1 && sample.payload == 0 && log->payloads > 1;
 				return true;
+			}
 		}
 	}
 	return found;
