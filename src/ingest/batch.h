@@ -68,10 +68,24 @@ extern void ep_writer_flush(EpIngest *ingest, EpBatch *batch);
 /* True when rows of this target may be refused by constraints or triggers that users put there. */
 extern bool ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work);
 
-/* Open a writer for every target. */
+/* Open a writer for every target, or for one that is held. */
 extern void ep_writer_start(EpIngest *ingest);
+extern void ep_writer_open(EpIngest *ingest, EpTargetWork *work);
 
 /* Close all writers. */
 extern void ep_writer_finish(EpIngest *ingest);
+
+/* Rows are collected from here ... */
+extern void ep_write_begin(EpIngest *ingest);
+
+/* ... to here, where all are written and the writers closed. */
+extern void ep_write_end(EpIngest *ingest);
+
+/* The event becomes a row of the batch, or is rejected. */
+extern void ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event, EpPlace *place);
+
+/* An event that could not be decoded is rejected. */
+extern void ep_write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event,
+							 const EpError *error);
 
 #endif /* EP_INGEST_BATCH_H */

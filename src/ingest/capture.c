@@ -29,6 +29,9 @@ struct EpCapture
 	Oid raw_table;
 	SubTransactionId subid;
 	MemoryContext context; /* holds all of this */
+	EpCounters counters;
+	EpLoadState load;
+	int64 rows; /* noted since rows were taken last */
 	Run *runs;
 	int64 count, capacity;
 	/* while it is read */
@@ -38,11 +41,20 @@ struct EpCapture
 	AttrNumber raw_id, received_at, payload; /* in the leaf */
 	int64 run;
 	OffsetNumber next;
+	int64 marked_run; /* the row to go on from */
+	OffsetNumber marked_place;
 };
 
 #define FIRST_RUNS 8
 
+/* So many rows make a load.  Their pages are still in shared buffers: COPY goes round in 16 MB of them. */
+#define LOAD_ROWS 10000
+
 static EpCapture *open_captures = NULL; /* innermost first */
+
+static void rewind_rows(EpRawSource *source);
+static bool next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *row);
+static void mark_row(EpRawSource *source);
 
 /* ---- noting ---- */
 
@@ -56,8 +68,10 @@ ep_capture_open(Oid raw_table)
 	capture->context = context;
 	capture->raw_table = raw_table;
 	capture->subid = GetCurrentSubTransactionId();
+	capture->counters.last_event = DT_NOBEGIN;
 	capture->capacity = FIRST_RUNS;
 	capture->runs = MemoryContextAlloc(context, FIRST_RUNS * sizeof(Run));
+	capture->source = (EpRawSource){.rewind = rewind_rows, .next = next_row, .mark = mark_row};
 	capture->outer = open_captures;
 	open_captures = capture;
 }
@@ -72,7 +86,7 @@ find_open(Oid raw_table)
 	return capture;
 }
 
-void
+EpCapture *
 ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place)
 {
 	EpCapture *capture = find_open(raw_table);
@@ -81,22 +95,20 @@ ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place)
 	Run *run;
 
 	if (capture == NULL)
-		return;
-	if (capture->count > 0)
+		return NULL;
+	run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
+	if (run != NULL && run->block == block && run->leaf == leaf && run->last + 1 == offset)
+		run->last = offset;
+	else
 	{
-		run = &capture->runs[capture->count - 1];
-		if (run->block == block && run->leaf == leaf && run->last + 1 == offset)
+		if (capture->count == capture->capacity)
 		{
-			run->last = offset;
-			return;
+			capture->capacity *= 2;
+			capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
 		}
+		capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
 	}
-	if (capture->count == capture->capacity)
-	{
-		capture->capacity *= 2;
-		capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
-	}
-	capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
+	return ++capture->rows >= LOAD_ROWS && capture->load != EP_LOAD_STOPPED ? capture : NULL;
 }
 
 static void
@@ -117,7 +129,7 @@ ep_capture_close(Oid raw_table)
 	if (capture == NULL)
 		return NULL;
 	unlink_capture(capture);
-	if (capture->count > 0)
+	if (capture->count > 0 || capture->load != EP_LOAD_NONE)
 		return capture;
 	MemoryContextDelete(capture->context);
 	return NULL;
@@ -203,7 +215,16 @@ rewind_rows(EpRawSource *source)
 	EpCapture *capture = (EpCapture *) source;
 
 	capture->run = 0;
-	capture->next = capture->runs[0].first;
+	capture->next = capture->count == 0 ? FirstOffsetNumber : capture->runs[0].first;
+}
+
+static void
+mark_row(EpRawSource *source)
+{
+	EpCapture *capture = (EpCapture *) source;
+
+	capture->marked_run = capture->run;
+	capture->marked_place = capture->next - 1;
 }
 
 /* Put the next row into the slot; what was rolled back or deleted meanwhile is passed over. */
@@ -267,19 +288,53 @@ next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *row)
 	return true;
 }
 
-void
-ep_capture_free(EpCapture *capture)
+/* Runs before the mark are done with. */
+static void
+forget_taken(EpCapture *capture)
 {
-	close_leaf(capture);
-	MemoryContextDelete(capture->context);
+	capture->count -= capture->marked_run;
+	memmove(capture->runs, capture->runs + capture->marked_run, capture->count * sizeof(Run));
+	capture->runs[0].first = capture->marked_place;
+	capture->marked_run = 0;
 }
 
-EpRawSource *
-ep_capture_source(EpCapture *capture, EpStream *stream)
+void
+ep_capture_take(EpCapture *capture, EpStream *stream)
+{
+	MemoryContext old = MemoryContextSwitchTo(capture->context);
+
+	capture->load = EP_LOAD_GOES_ON;
+	capture->rows = 0;
+	capture->stream = stream;
+	if (ep_ingest_some(stream, &capture->source, &capture->counters))
+		capture->count = 0;
+	else
+	{
+		capture->load = EP_LOAD_STOPPED;
+		forget_taken(capture);
+	}
+	close_leaf(capture);
+	MemoryContextSwitchTo(old);
+}
+
+void
+ep_capture_refuse_load(EpCapture *capture)
+{
+	capture->load = EP_LOAD_STOPPED;
+}
+
+void
+ep_capture_finish(EpCapture *capture, EpStream *stream)
 {
 	capture->stream = stream;
-	capture->source = (EpRawSource){rewind_rows, next_row};
-	return &capture->source;
+	if (capture->load == EP_LOAD_GOES_ON)
+		ep_capture_take(capture, stream);
+	if (capture->count > 0)
+		ep_ingest_run(stream, &capture->source, &capture->counters);
+	else
+		ep_journal_count(stream, &capture->counters);
+	close_leaf(capture);
+	MemoryContextDelete(capture->context);
 }
 
 /* ---- the end of (sub)transactions ---- */

@@ -4,12 +4,12 @@
  *
  * A transition table would copy every payload and spill, and it turns COPY's multi-insert off for
  * partitioned tables.  So only places are noted: the trigger's WHEN clause is evaluated for each row just after
- * it was stored, and always says no, so nothing is queued.  At the end of the statement the rows are
- * read where they lie, most of them still in shared buffers.
+ * it was stored, and always says no, so nothing is queued.  The rows are read where they lie, most of them still in
+ * shared buffers: at the end of the statement, or, of a load, some thousands at a time (direct.c).
  *
  *	  BEFORE STATEMENT   ep_capture_open
- *	  each row           ep_capture_row    (six bytes and a page number for each page, not for each row)
- *	  AFTER STATEMENT    ep_capture_close, then the capture is a source of raw rows
+ *	  each row           ep_capture_row, now and then ep_capture_take
+ *	  AFTER STATEMENT    ep_capture_close, ep_capture_finish
  *
  * Statements nest (a function that the statement calls may insert, too): each has its own capture, the
  * innermost one of a table gets the rows.  Those of a subtransaction that was rolled back are not read.
@@ -21,11 +21,27 @@
 
 typedef struct EpCapture EpCapture;
 
+typedef enum EpLoadState
+{
+	EP_LOAD_NONE = 0, /* too few rows as yet */
+	EP_LOAD_GOES_ON,  /* rows are taken while the statement runs */
+	EP_LOAD_STOPPED   /* all that follow wait for its end */
+} EpLoadState;
+
 /* A statement on this raw table begins. */
 extern void ep_capture_open(Oid raw_table);
 
-/* A row was stored; nothing is noted when no statement on the raw table is open (the row was moved, say). */
-extern void ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place);
+/*
+ * A row was stored; nothing is noted when no statement on the raw table is open (the row was moved, say).  Not NULL: so many
+ * rows wait that they may be taken now.
+ */
+extern EpCapture *ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place);
+
+/* Take the waiting rows, while nothing is missing for them. The caller has connected to SPI. */
+extern void ep_capture_take(EpCapture *capture, EpStream *stream);
+
+/* Never ask again. */
+extern void ep_capture_refuse_load(EpCapture *capture);
 
 /*
  * The statement has ended: what it stored, or NULL when nothing.  No longer open: rows that come while it is being
@@ -33,10 +49,8 @@ extern void ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place);
  */
 extern EpCapture *ep_capture_close(Oid raw_table);
 
-/* The rows as a source; ep_capture_free ends its use. */
-extern EpRawSource *ep_capture_source(EpCapture *capture, EpStream *stream);
-
-extern void ep_capture_free(EpCapture *capture);
+/* Take all that is left, and put the counters on record. The capture is gone then. */
+extern void ep_capture_finish(EpCapture *capture, EpStream *stream);
 
 /* Registers what happens at the end of (sub)transactions. */
 extern void ep_capture_init(void);

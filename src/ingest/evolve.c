@@ -199,21 +199,18 @@ settle(Evolution *evolution)
 	}
 }
 
-/*
- * From here to the end of the transaction nobody changes the table: rows are built for its columns as
- * they are now, whatever others did to it while we were surveying.
- */
-static void
-hold(EpIngest *ingest, EpTargetWork *work)
+bool
+ep_ingest_hold(EpIngest *ingest, EpTargetWork *work)
 {
 	EpTarget *target = work->target;
 
 	LockRelationOid(target->relation, RowExclusiveLock);
 	if (!target->changed)
-		return;
+		return true;
 	target->changed = false;
 	ep_target_reload(ingest->stream, target);
 	work->coverage = ep_coverage_read(target->relation);
+	return false;
 }
 
 static void
@@ -231,7 +228,7 @@ evolve_columns(EpIngest *ingest, EpTargetWork *work)
 		else
 			note_refusal(&evolution);
 	}
-	hold(ingest, work);
+	(void) ep_ingest_hold(ingest, work);
 	settle(&evolution);
 }
 

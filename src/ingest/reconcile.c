@@ -275,7 +275,7 @@ typed_keys(EpStream *stream, const char *condition)
 static void
 run(Reconcile *reconcile, Oid *types, Datum *values, const char *raw_condition, const char *typed_condition)
 {
-	static const EpVisitor visitor = {count_event, count_refused};
+	static const EpVisitor visitor = {false, count_event, count_refused};
 	EpStream *stream = reconcile->stream;
 	HASHCTL control = {
 		.keysize = sizeof(TimestampTz), .entrysize = sizeof(Tally), .hcxt = CurrentMemoryContext};

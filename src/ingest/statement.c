@@ -9,6 +9,7 @@
 
 #include "core/memory_server.h"
 #include "core/name.h"
+#include "ingest/clock.h"
 #include "ingest/evolve.h"
 #include "ingest/unexpected.h"
 #include "ingest/wanted.h"
@@ -88,7 +89,7 @@ visit(EpIngest *ingest, const EpVisitor *visitor, const EpRawRow *row, int32 seq
 }
 
 static void
-walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
+walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor, int32 from)
 {
 	EpDecoder *decoder = &ingest->decoder;
 	EpEvent event;
@@ -121,30 +122,33 @@ walk_row(EpIngest *ingest, const EpRawRow *row, const EpVisitor *visitor)
 		if (code == EP_DONE)
 			break;
 		seq++;
-		if (!is_wanted(ingest, row, seq))
+		if (seq < from || !is_wanted(ingest, row, seq))
 			continue;
 		if (code == EP_OK && !ep_aliases_apply(ingest->stream->aliases, &event, &ingest->event_arena))
 			code = ep_fail(&decoder->error, EP_E_MEMORY, event.offset, "event does not fit into its memory");
 		visit(ingest, visitor, row, seq, &event, code != EP_OK);
+		if (ingest->stopped)
+			break;
 	}
 }
 
 void
 ep_ingest_walk(EpIngest *ingest, const EpVisitor *visitor)
 {
+	bool counts = visitor->first && ingest->source->wants == NULL;
+	int32 from = ingest->source->first_seq;
 	EpRawRow row;
 
-	if (ingest->source->wants == NULL)
-		ingest->counters.raw_rows = ingest->counters.bytes = 0;
 	ingest->source->rewind(ingest->source);
-	while (ingest->source->next(ingest->source, ingest->row_context, &row))
+	while (!ingest->stopped && ingest->source->next(ingest->source, ingest->row_context, &row))
 	{
-		if (ingest->source->wants == NULL)
+		if (counts && from == 0) /* else it was counted when walking stopped there */
 		{
 			ingest->counters.raw_rows++;
 			ingest->counters.bytes += row.length;
 		}
-		walk_row(ingest, &row, visitor);
+		walk_row(ingest, &row, visitor, from);
+		from = 0;
 		MemoryContextReset(ingest->row_context);
 	}
 }
@@ -278,6 +282,7 @@ make_target(EpIngest *ingest, const char *route, int64 raw_id)
 
 	if (target != NULL)
 		return target;
+	ingest->surprises++;
 	if (ep_worker_is_wanted(stream->event_relation))
 		done = ep_worker_table(&change);
 	else
@@ -318,6 +323,17 @@ ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool
 	ingest->last_route = MemoryContextStrdup(ingest->context, route);
 	ingest->last_work = work_of_target(ingest, target);
 	return ingest->last_work;
+}
+
+void
+ep_ingest_place(EpIngest *ingest, const EpRawRow *row, const EpEvent *event, bool make, EpPlace *place)
+{
+	ep_ingest_keys(ingest, event, &place->keys);
+	place->work = NULL;
+	place->code =
+		ep_clock_read(ingest->stream, event, place->keys.time, row->received_at, &place->time, &place->error);
+	if (place->code == EP_OK)
+		place->work = ep_ingest_route(ingest, event, &place->keys, make, row->raw_id);
 }
 
 bool
@@ -375,7 +391,6 @@ account(EpIngest *ingest)
 			granules[count++] = *granule;
 		ep_journal_invalidate(work->target->id, granules, count);
 	}
-	ep_journal_count(ingest->stream, &ingest->counters);
 }
 
 static void
@@ -389,23 +404,46 @@ start_decoder(EpIngest *ingest)
 							   ingest->decoder.error.message)));
 }
 
-void
-ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters)
+/* Everything that a run over rows of a stream does, as the owner of its tables. */
+static bool
+run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(EpIngest *))
 {
 	EpIngest *ingest = begin(stream, source);
 	EpRole saved = ep_role_enter_owner(stream->owner);
 	int pinned = ep_settings_pin();
+	bool result;
 
 	ingest->counters = *counters;
 	start_decoder(ingest);
-	ep_ingest_survey(ingest);
-	ep_ingest_evolve(ingest);
-	ep_ingest_write(ingest);
+	result = body(ingest);
 	account(ingest);
 	*counters = ingest->counters;
 	ep_settings_unpin(pinned);
 	ep_role_leave(saved);
 	MemoryContextDelete(ingest->context);
+	return result;
+}
+
+static bool
+run_all(EpIngest *ingest)
+{
+	ep_ingest_survey(ingest);
+	ep_ingest_evolve(ingest);
+	ep_ingest_write(ingest);
+	return true;
+}
+
+void
+ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters)
+{
+	(void) run(stream, source, counters, run_all);
+	ep_journal_count(stream, counters);
+}
+
+bool
+ep_ingest_some(EpStream *stream, EpRawSource *source, EpCounters *counters)
+{
+	return run(stream, source, counters, ep_ingest_direct);
 }
 
 void

@@ -7,6 +7,8 @@
  *	  write    decode again: every event becomes a row, a rejection or a duplicate
  *	  account  counters, invalidations
  *
+ * A load does both passes in one while nothing is missing (direct.c).
+ *
  * Nothing is locked while the survey runs.  The rows come from a source that can be read twice: what
  * the statement just stored (capture.h), or a query over the raw table (replay).
  */
@@ -35,6 +37,9 @@ typedef struct EpRawSource
 	bool (*next)(struct EpRawSource *source, MemoryContext row_context, EpRawRow *row);
 	/* NULL: rows are new, and all events of them wanted.  Else: is this event of a row that was counted before? */
 	bool (*wants)(struct EpRawSource *source, const EpRawRow *row, int32 seq);
+	/* from now on, rewind goes to the row that was handed out last; needed by ep_ingest_some alone */
+	void (*mark)(struct EpRawSource *source);
+	int32 first_seq; /* events before it, of the row that rewind goes to, are done; 0: none */
 } EpRawSource;
 
 /* What the statement knows of one target beyond the cache. */
@@ -73,6 +78,8 @@ typedef struct EpIngest
 	EpRescue rescue;
 	EpCounters counters;
 	struct EpBatch *batch;
+	int64 surprises; /* how often the survey met something that is missing */
+	bool stopped;    /* walking ends here */
 } EpIngest;
 
 /* The fields of an event that mean something to the stream. */
@@ -89,6 +96,7 @@ typedef struct EpKeys
  */
 typedef struct EpVisitor
 {
+	bool first; /* to see new rows: they are counted */
 	void (*event)(EpIngest *ingest, const EpRawRow *row, int32 seq, EpEvent *event);
 	void (*refused)(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event,
 					const EpError *error);
@@ -99,6 +107,12 @@ typedef struct EpVisitor
  * as they are to start from (last_event DT_NOBEGIN, else zero) and come out with what was done.
  */
 extern void ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters);
+
+/*
+ * Take as many of the rows of source through it as lack nothing, in one pass (direct.c).  True when that was all; else
+ * the source is marked, for ep_ingest_run to go on.  Counters are added to and not put on record.
+ */
+extern bool ep_ingest_some(EpStream *stream, EpRawSource *source, EpCounters *counters);
 
 /* Only decode them, for the visitor. */
 extern void ep_ingest_read(EpStream *stream, EpRawSource *source, const EpVisitor *visitor);
@@ -117,11 +131,34 @@ ep_ingest_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, bool
 /* Does the contract drop the event, because its route has no table? */
 extern bool ep_ingest_is_discarded(EpIngest *ingest, const EpEvent *event, const EpKeys *keys);
 
+/* Where an event belongs: its time, and the target with everything that ingest knows of it. */
+typedef struct EpPlace
+{
+	EpKeys keys;
+	EpCode code; /* EP_OK, or error says what is wrong with its time */
+	EpError error;
+	TimestampTz time;
+	EpTargetWork *work; /* NULL: it has no table, or no time */
+} EpPlace;
+
+/* Find the place of an event; a table for a new route is made when make is true. */
+extern void
+ep_ingest_place(EpIngest *ingest, const EpRawRow *row, const EpEvent *event, bool make, EpPlace *place);
+
+/* Both passes in one, until something is missing; true when nothing was. */
+extern bool ep_ingest_direct(EpIngest *ingest);
+
 /* Pass one. */
 extern void ep_ingest_survey(EpIngest *ingest);
 
 /* Between the passes: columns and partitions. */
 extern void ep_ingest_evolve(EpIngest *ingest);
+
+/*
+ * From here to the end of the transaction nobody changes the table: rows are built for its columns as they are
+ * now.  False when they had changed since we looked, and were read again.
+ */
+extern bool ep_ingest_hold(EpIngest *ingest, EpTargetWork *work);
 
 /* Pass two. */
 extern void ep_ingest_write(EpIngest *ingest);

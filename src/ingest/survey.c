@@ -8,7 +8,6 @@
  */
 #include "ingest/survey.h"
 
-#include "ingest/clock.h"
 #include "ingest/map.h"
 #include "ingest/unexpected.h"
 
@@ -39,6 +38,7 @@ add_wish(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_i
 	work->wishes[work->wish_count++] =
 		(EpWish){.path = field->path, .untyped = field->value.untyped, .raw_id = raw_id};
 	ingest->stream->stale = true; /* the marks we leave are this statement's alone */
+	ingest->surprises++;
 	return work->wish_count;
 }
 
@@ -137,6 +137,7 @@ survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 
 	if (ep_coverage_has(work->coverage, time))
 		return;
+	ingest->surprises++;
 	if (work->missing_count > 0 && work->missing[work->missing_count - 1] == hour)
 		return;
 	if (work->missing_count == work->missing_capacity)
@@ -150,23 +151,23 @@ survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 	work->missing[work->missing_count++] = hour;
 }
 
+void
+ep_survey_event(EpIngest *ingest, const EpRawRow *row, const EpEvent *event, const EpPlace *place)
+{
+	if (place->work == NULL)
+		return; /* it will be rejected: nothing is made for it */
+	survey_time(ingest, place->work, place->time);
+	for (uint32 i = 0; i < event->field_count; i++)
+		ep_survey_field(ingest, place->work, &event->fields[i], row->raw_id);
+}
+
 static void
 survey_event(EpIngest *ingest, const EpRawRow *row, int32 seq, EpEvent *event)
 {
-	EpKeys keys;
-	EpTargetWork *work;
-	TimestampTz time;
-	EpError error;
+	EpPlace place;
 
-	ep_ingest_keys(ingest, event, &keys);
-	if (ep_clock_read(ingest->stream, event, keys.time, row->received_at, &time, &error) != EP_OK)
-		return; /* it will be rejected: nothing is made for it */
-	work = ep_ingest_route(ingest, event, &keys, true, row->raw_id);
-	if (work == NULL)
-		return;
-	survey_time(ingest, work, time);
-	for (uint32 i = 0; i < event->field_count; i++)
-		ep_survey_field(ingest, work, &event->fields[i], row->raw_id);
+	ep_ingest_place(ingest, row, event, true, &place);
+	ep_survey_event(ingest, row, event, &place);
 }
 
 static void
@@ -178,7 +179,7 @@ survey_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *
 void
 ep_ingest_survey(EpIngest *ingest)
 {
-	static const EpVisitor visitor = {survey_event, survey_refused};
+	static const EpVisitor visitor = {true, survey_event, survey_refused};
 
 	ep_ingest_walk(ingest, &visitor);
 	ep_map_detect(ingest);

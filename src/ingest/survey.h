@@ -28,4 +28,8 @@ extern EpType ep_survey_type(const EpField *field);
 /* Look at one attribute of an event for the target: is a column missing for it? */
 extern void ep_survey_field(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_id);
 
+/* Look for what this event is the first to need. */
+extern void
+ep_survey_event(EpIngest *ingest, const EpRawRow *row, const EpEvent *event, const EpPlace *place);
+
 #endif /* EP_INGEST_SURVEY_H */

@@ -8,6 +8,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "ingest/capture.h"
+#include "ingest/worker.h"
 #include "nodes/primnodes.h"
 #include "utils/rel.h"
 
@@ -30,17 +31,29 @@ static void
 ingest(Oid raw_table)
 {
 	EpCapture *capture = ep_capture_close(raw_table);
-	EpCounters counters = {.last_event = DT_NOBEGIN};
-	EpStream *stream;
 
 	if (capture == NULL)
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	stream = ep_stream_of_raw(raw_table);
-	ep_ingest_run(stream, ep_capture_source(capture, stream), &counters);
+	ep_capture_finish(capture, ep_stream_of_raw(raw_table));
 	SPI_finish();
-	ep_capture_free(capture);
+}
+
+/* A load: take what it has brought so far, unless columns would have to be made beside us. */
+static void
+take(EpCapture *capture, Oid raw_table)
+{
+	EpStream *stream;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	stream = ep_stream_of_raw(raw_table);
+	if (ep_worker_is_wanted(stream->event_relation))
+		ep_capture_refuse_load(capture);
+	else
+		ep_capture_take(capture, stream);
+	SPI_finish();
 }
 
 EP_FUNCTION(ep_ingest_trigger);
@@ -86,8 +99,13 @@ EP_FUNCTION(ep_capture);
 Datum
 ep_capture(PG_FUNCTION_ARGS)
 {
+	Oid raw_table = PG_GETARG_OID(0);
+	EpCapture *capture;
+
 	if (fcinfo->flinfo->fn_extra == NULL)
 		check_called_by_trigger(fcinfo->flinfo);
-	ep_capture_row(PG_GETARG_OID(0), PG_GETARG_OID(1), (ItemPointer) PG_GETARG_POINTER(2));
+	capture = ep_capture_row(raw_table, PG_GETARG_OID(1), (ItemPointer) PG_GETARG_POINTER(2));
+	if (capture != NULL)
+		take(capture, raw_table);
 	PG_RETURN_BOOL(false);
 }

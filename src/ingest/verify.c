@@ -431,7 +431,7 @@ EP_FUNCTION(ep_verify);
 Datum
 ep_verify(PG_FUNCTION_ARGS)
 {
-	static const EpVisitor visitor = {verify_event, verify_refused};
+	static const EpVisitor visitor = {false, verify_event, verify_refused};
 	Verify verify = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
 	HASHCTL control = {
 		.keysize = sizeof(EpEventKey), .entrysize = sizeof(StoredEvent), .hcxt = CurrentMemoryContext};

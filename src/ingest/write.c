@@ -4,7 +4,6 @@
  */
 #include "ingest/batch.h"
 
-#include "ingest/clock.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
@@ -14,8 +13,8 @@
 /* As much of a bad value as a message shows. */
 #define MAX_SHOWN_BYTES 100
 
-static void
-write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event, const EpError *error)
+void
+ep_write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event, const EpError *error)
 {
 	ep_ingest_reject(ingest, row->raw_id, seq, "decode", error, event->bytes, event->length);
 }
@@ -58,36 +57,36 @@ refuse_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, EpError
 	return "table";
 }
 
-static void
-write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
+void
+ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event, EpPlace *place)
 {
 	EpBatch *batch = ingest->batch;
 	EpRow *row = &batch->rows[batch->count];
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	EpError *error = &place->error;
 	const char *stage = NULL;
-	EpError error;
-	EpKeys keys;
 
 	memset(row, 0, sizeof *row);
 	row->raw_id = raw->raw_id;
 	row->seq = seq;
-	ep_ingest_keys(ingest, event, &keys);
-	if (ep_clock_read(ingest->stream, event, keys.time, raw->received_at, &row->time, &error) != EP_OK)
+	row->time = place->time;
+	row->work = place->work;
+	if (place->code != EP_OK)
 	{
 		stage = "time";
-		error.found = shown(ingest, keys.time);
+		error->found = shown(ingest, place->keys.time);
 	}
-	else if ((row->work = ep_ingest_route(ingest, event, &keys, false, raw->raw_id)) == NULL)
-		stage = refuse_route(ingest, event, &keys, &error);
+	else if (row->work == NULL)
+		stage = refuse_route(ingest, event, &place->keys, error);
 	else if (!ep_coverage_has(row->work->coverage, row->time))
 	{
-		ep_fail(&error, EP_E_LIMIT, event->offset, "no partition could be made for the event's time");
+		ep_fail(error, EP_E_LIMIT, event->offset, "no partition could be made for the event's time");
 		stage = "time";
 	}
 	else
-		stage = ep_row_build(ingest, row, event, &keys, raw, &error);
+		stage = ep_row_build(ingest, row, event, &place->keys, raw, error);
 	MemoryContextSwitchTo(old);
-	if (stage != NULL && row->work == NULL && ep_ingest_is_discarded(ingest, event, &keys))
+	if (stage != NULL && row->work == NULL && ep_ingest_is_discarded(ingest, event, &place->keys))
 	{
 		ingest->counters.events++;
 		ingest->counters.discarded++;
@@ -95,24 +94,49 @@ write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 	}
 	if (stage != NULL)
 	{
-		reject_event(ingest, raw, seq, event, stage, &error);
+		reject_event(ingest, raw, seq, event, stage, error);
 		return;
 	}
 	if (++batch->count == EP_BATCH_ROWS || MemoryContextMemAllocated(batch->context, true) > MAX_BATCH_BYTES)
 		ep_writer_flush(ingest, batch);
 }
 
-void
-ep_ingest_write(EpIngest *ingest)
+static void
+write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 {
-	static const EpVisitor visitor = {write_event, write_refused};
+	EpPlace place;
+
+	ep_ingest_place(ingest, raw, event, false, &place);
+	ep_write_event(ingest, raw, seq, event, &place);
+}
+
+void
+ep_write_begin(EpIngest *ingest)
+{
 	EpBatch *batch = MemoryContextAlloc(ingest->context, sizeof(EpBatch));
 
 	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
 	batch->count = batch->slots = 0;
 	ingest->batch = batch;
+}
+
+void
+ep_write_end(EpIngest *ingest)
+{
+	ep_writer_flush(ingest, ingest->batch);
+	ep_writer_finish(ingest);
+	MemoryContextDelete(ingest->batch->context);
+	pfree(ingest->batch);
+	ingest->batch = NULL;
+}
+
+void
+ep_ingest_write(EpIngest *ingest)
+{
+	static const EpVisitor visitor = {false, write_event, ep_write_refused};
+
+	ep_write_begin(ingest);
 	ep_writer_start(ingest);
 	ep_ingest_walk(ingest, &visitor);
-	ep_writer_flush(ingest, batch);
-	ep_writer_finish(ingest);
+	ep_write_end(ingest);
 }

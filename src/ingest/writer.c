@@ -171,8 +171,8 @@ prepare_defaults(EpWriter *writer)
 	}
 }
 
-static EpWriter *
-open_writer(EpIngest *ingest, EpTargetWork *work)
+void
+ep_writer_open(EpIngest *ingest, EpTargetWork *work)
 {
 	MemoryContext old = MemoryContextSwitchTo(ingest->context);
 	EpWriter *writer = palloc0(sizeof(EpWriter));
@@ -197,8 +197,8 @@ open_writer(EpIngest *ingest, EpTargetWork *work)
 		ExecOpenIndices(writer->root, false);
 	writer->by_sql = table_needs_sql(writer->root);
 	prepare_defaults(writer);
+	work->writer = writer;
 	MemoryContextSwitchTo(old);
-	return writer;
 }
 
 /* Before any row is built, so that a user's trigger cannot change a table under rows that wait for it. */
@@ -206,7 +206,7 @@ void
 ep_writer_start(EpIngest *ingest)
 {
 	for (int i = 0; i < ingest->work_count; i++)
-		ingest->works[i]->writer = open_writer(ingest, ingest->works[i]);
+		ep_writer_open(ingest, ingest->works[i]);
 }
 
 /* Give back what leaves keep from batch to batch. */

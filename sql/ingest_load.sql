@@ -1,0 +1,68 @@
+-- A load is taken while it runs, as long as nothing is missing. It ends as a load inside a transaction block, which is taken at the end.
+CREATE SCHEMA ingest_load;
+SET search_path = ingest_load, event_pipeline;
+SET TimeZone = 'UTC';
+SET datestyle = 'ISO';
+SET client_min_messages = warning;
+\set VERBOSITY terse
+CREATE TABLE blobs AS
+SELECT i, CASE
+    WHEN i % 7001 = 0 THEN '{"id": broken'
+    WHEN i % 5 = 0 THEN format(E'{"id":"%1$s-1","ts":"2026-03-01T00:00:00Z","n":%1$s,"kind":"a"}\n{"id":"%1$s-2","ts":"2026-03-02T00:00:00Z","n":%1$s%2$s}\n{"id":"%1$s-3","ts":"2026-03-01T00:00:00Z","n":1}', i,
+        CASE WHEN i > 22000 THEN ',"late":"misfit"' WHEN i > 15000 THEN ',"late":' || i ELSE '' END)
+    WHEN i % 11 = 0 THEN format('{"id":"%s-1","ts":"2026-03-01T00:00:00Z","n":2}', i - 1)
+    WHEN i > 22000 AND i % 13 = 0 THEN format('{"id":"%s","ts":"2026-03-05T00:00:00Z","n":"misfit"}', i)
+    WHEN i > 24000 AND i % 17 = 0 THEN format('{"id":"%s","ts":"2026-03-01T00:00:00Z","kind":"b","n":%1$s}', i)
+    WHEN i % 19 = 0 THEN format('{"id":"%s","ts":"never","n":%1$s}', i)
+    ELSE format('{"id":"%s","ts":"2026-03-01T00:00:00Z","n":%1$s}', i) END AS payload
+FROM generate_series(1, 30000) i;
+
+SELECT create_stream(s, 'json', event_time => 'ts', event_id => 'id', route_by => 'kind') FROM unnest('{whole,load,checked}'::text[]) s;
+ALTER TABLE checked ADD CHECK (n IS DISTINCT FROM 78);
+-- what is known beforehand
+INSERT INTO whole_raw (payload) VALUES ('{"id":"x","ts":"2026-03-01T00:00:00Z","n":1}'), ('{"id":"y","ts":"2026-03-02T00:00:00Z","n":1}'), ('{"id":"z","ts":"2026-03-01T00:00:00Z","n":1,"kind":"a"}');
+INSERT INTO load_raw (payload) SELECT payload FROM whole_raw ORDER BY raw_id;
+INSERT INTO checked_raw (payload) SELECT payload FROM whole_raw ORDER BY raw_id;
+
+BEGIN;
+INSERT INTO whole_raw (payload) SELECT payload FROM blobs ORDER BY i;
+COMMIT;
+INSERT INTO load_raw (payload) SELECT payload FROM blobs ORDER BY i;
+INSERT INTO checked_raw (payload) SELECT payload FROM blobs ORDER BY i;
+SELECT stream, raw_rows, events, typed, rejected, duplicates, rescued, bytes, rejected_at FROM stream_stats WHERE stream IN ('whole', 'load', 'checked') ORDER BY stream;
+
+-- The same rows but for their columns' order and when they came.
+CREATE FUNCTION facts(event_table regclass) RETURNS TABLE (fact jsonb) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT jsonb_strip_nulls(to_jsonb(t)) - ''received_at'' FROM %s t', event_table);
+END
+$$;
+SELECT count(*), count(*) FILTER (WHERE fact ? 'late'), count(*) FILTER (WHERE fact ? 'n__text'), count(DISTINCT fact->'event_time') FROM facts('load');
+(SELECT * FROM facts('whole') EXCEPT ALL SELECT * FROM facts('load')) UNION ALL (SELECT * FROM facts('load') EXCEPT ALL SELECT * FROM facts('whole'));
+(SELECT * FROM facts('whole_a') EXCEPT ALL SELECT * FROM facts('load_a')) UNION ALL (SELECT * FROM facts('load_a') EXCEPT ALL SELECT * FROM facts('whole_a'));
+(SELECT * FROM facts('whole_b') EXCEPT ALL SELECT * FROM facts('load_b')) UNION ALL (SELECT * FROM facts('load_b') EXCEPT ALL SELECT * FROM facts('whole_b'));
+SELECT raw_id, seq, stage, path, message FROM rejected WHERE stream = 'whole' EXCEPT ALL SELECT raw_id, seq, stage, path, message FROM rejected WHERE stream = 'load';
+SELECT seq, stage, message, raw_id FROM rejected WHERE stream = 'checked' AND stage = 'constraint';
+SELECT s, v.* FROM unnest('{whole,load,checked}'::text[]) s, verify(s, 3000) v;
+SELECT s, r.* FROM unnest('{whole,load,checked}'::text[]) s, LATERAL (SELECT sum(raw_rows) AS raw_rows, sum(events) AS events, sum(typed) AS typed,
+    sum(rejected) AS rejected, sum(duplicates) AS duplicates, sum(missing) AS missing FROM reconcile(s)) r ORDER BY s;
+
+-- What fails at its end leaves nothing, and the next load begins afresh.
+SELECT count(*) FROM load;
+INSERT INTO load_raw (payload) SELECT format('{"id":"again %s","ts":"2026-03-01T00:00:00Z","n":%1$s}', i) FROM generate_series(1, 25000) i WHERE 1 / (25000 - i) >= 0;
+SELECT count(*) FROM load;
+DO $$
+BEGIN
+    BEGIN
+        INSERT INTO ingest_load.load_raw (payload) SELECT format('{"id":"again %s","ts":"2026-03-01T00:00:00Z","n":%1$s}', i) FROM generate_series(1, 25000) i WHERE 1 / (25000 - i) >= 0;
+    EXCEPTION WHEN division_by_zero THEN NULL;
+    END;
+    INSERT INTO ingest_load.load_raw (payload) SELECT format('{"id":"again %s","ts":"2026-03-01T00:00:00Z","n":%1$s}', i) FROM generate_series(1, 24999) i;
+END
+$$;
+SELECT count(*) FILTER (WHERE id LIKE 'again%'), sum(n) FILTER (WHERE id LIKE 'again%') FROM load;
+-- A statement that reads the table it loads sees it as it was.
+INSERT INTO load_raw (payload) SELECT format('{"id":"copy of %s","ts":"2026-03-01T00:00:00Z","n":%s}', id, n) FROM load WHERE id LIKE 'again%';
+SELECT count(*) FILTER (WHERE id LIKE 'copy of%') FROM load;
+SELECT drop_stream(s) FROM unnest('{whole,load,checked}'::text[]) s;
+DROP SCHEMA ingest_load CASCADE;
