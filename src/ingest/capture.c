@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "partitioning/partdesc.h"
+#include "ingest/worker.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -299,15 +300,19 @@ forget_taken(EpCapture *capture)
 }
 
 void
-ep_capture_take(EpCapture *capture, EpStream *stream)
+ep_capture_take(EpCapture *capture)
 {
 	MemoryContext old = MemoryContextSwitchTo(capture->context);
 
-	capture->load = EP_LOAD_GOES_ON;
 	capture->rows = 0;
-	capture->stream = stream;
-	if (ep_ingest_some(stream, &capture->source, &capture->counters))
+	capture->stream = ep_stream_of_raw(capture->raw_table);
+	if (ep_worker_is_wanted(capture->stream->event_relation))
+		capture->load = EP_LOAD_STOPPED;
+	else if (ep_ingest_some(capture->stream, &capture->source, &capture->counters))
+	{
+		capture->load = EP_LOAD_GOES_ON;
 		capture->count = 0;
+	}
 	else
 	{
 		capture->load = EP_LOAD_STOPPED;
@@ -317,22 +322,24 @@ ep_capture_take(EpCapture *capture, EpStream *stream)
 	MemoryContextSwitchTo(old);
 }
 
-void
-ep_capture_refuse_load(EpCapture *capture)
+/* One row alone is taken in one pass, too: who inserts event by event waits for each. */
+static bool
+is_single(const EpCapture *capture)
 {
-	capture->load = EP_LOAD_STOPPED;
+	return capture->count == 1 && capture->runs[0].first == capture->runs[0].last;
 }
 
 void
-ep_capture_finish(EpCapture *capture, EpStream *stream)
+ep_capture_finish(EpCapture *capture)
 {
-	capture->stream = stream;
-	if (capture->load == EP_LOAD_GOES_ON)
-		ep_capture_take(capture, stream);
+	if (capture->load == EP_LOAD_GOES_ON || is_single(capture))
+		ep_capture_take(capture);
+	/* A run that has stopped leaves marks on the stream as it is cached: look it up again. */
+	capture->stream = ep_stream_of_raw(capture->raw_table);
 	if (capture->count > 0)
-		ep_ingest_run(stream, &capture->source, &capture->counters);
+		ep_ingest_run(capture->stream, &capture->source, &capture->counters);
 	else
-		ep_journal_count(stream, &capture->counters);
+		ep_journal_count(capture->stream, &capture->counters);
 	close_leaf(capture);
 	MemoryContextDelete(capture->context);
 }

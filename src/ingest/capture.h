@@ -37,11 +37,11 @@ extern void ep_capture_open(Oid raw_table);
  */
 extern EpCapture *ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place);
 
-/* Take the waiting rows, while nothing is missing for them. The caller has connected to SPI. */
-extern void ep_capture_take(EpCapture *capture, EpStream *stream);
-
-/* Never ask again. */
-extern void ep_capture_refuse_load(EpCapture *capture);
+/*
+ * Take the waiting rows while nothing is missing for them, unless columns would have to be made beside us: what is
+ * left then waits for the end.  The caller has connected to SPI.
+ */
+extern void ep_capture_take(EpCapture *capture);
 
 /*
  * The statement has ended: what it stored, or NULL when nothing.  No longer open: rows that come while it is being
@@ -50,7 +50,7 @@ extern void ep_capture_refuse_load(EpCapture *capture);
 extern EpCapture *ep_capture_close(Oid raw_table);
 
 /* Take all that is left, and put the counters on record. The capture is gone then. */
-extern void ep_capture_finish(EpCapture *capture, EpStream *stream);
+extern void ep_capture_finish(EpCapture *capture);
 
 /* Registers what happens at the end of (sub)transactions. */
 extern void ep_capture_init(void);

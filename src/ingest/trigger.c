@@ -8,7 +8,6 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "ingest/capture.h"
-#include "ingest/worker.h"
 #include "nodes/primnodes.h"
 #include "utils/rel.h"
 
@@ -36,23 +35,17 @@ ingest(Oid raw_table)
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	ep_capture_finish(capture, ep_stream_of_raw(raw_table));
+	ep_capture_finish(capture);
 	SPI_finish();
 }
 
-/* A load: take what it has brought so far, unless columns would have to be made beside us. */
+/* A load: take what it has brought so far. */
 static void
-take(EpCapture *capture, Oid raw_table)
+take(EpCapture *capture)
 {
-	EpStream *stream;
-
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	stream = ep_stream_of_raw(raw_table);
-	if (ep_worker_is_wanted(stream->event_relation))
-		ep_capture_refuse_load(capture);
-	else
-		ep_capture_take(capture, stream);
+	ep_capture_take(capture);
 	SPI_finish();
 }
 
@@ -99,13 +92,12 @@ EP_FUNCTION(ep_capture);
 Datum
 ep_capture(PG_FUNCTION_ARGS)
 {
-	Oid raw_table = PG_GETARG_OID(0);
 	EpCapture *capture;
 
 	if (fcinfo->flinfo->fn_extra == NULL)
 		check_called_by_trigger(fcinfo->flinfo);
-	capture = ep_capture_row(raw_table, PG_GETARG_OID(1), (ItemPointer) PG_GETARG_POINTER(2));
+	capture = ep_capture_row(PG_GETARG_OID(0), PG_GETARG_OID(1), (ItemPointer) PG_GETARG_POINTER(2));
 	if (capture != NULL)
-		take(capture, raw_table);
+		take(capture);
 	PG_RETURN_BOOL(false);
 }

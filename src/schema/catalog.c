@@ -4,7 +4,10 @@
  */
 #include "schema/catalog.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
@@ -42,6 +45,22 @@ ep_catalog_owner(void)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+void
+ep_catalog_append(const char *table, int natts, const Datum *values, const bool *nulls)
+{
+	Relation relation = table_open(ep_catalog_relation(table), RowExclusiveLock);
+	HeapTuple tuple;
+
+	if (RelationGetNumberOfAttributes(relation) != natts)
+		elog(ERROR, "table \"%s\" has %d columns, not %d", table, RelationGetNumberOfAttributes(relation),
+			 natts);
+	tuple =
+		heap_form_tuple(RelationGetDescr(relation), unconstify(Datum *, values), unconstify(bool *, nulls));
+	CatalogTupleInsert(relation, tuple);
+	heap_freetuple(tuple);
+	table_close(relation, RowExclusiveLock);
 }
 
 static uint64

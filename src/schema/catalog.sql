@@ -137,7 +137,6 @@ CREATE TABLE _counter (
     rejected_at jsonb,                  -- {"stage": events}
     lag        jsonb                    -- {"bucket": events}, see schema/histogram.h
 );
-CREATE INDEX _counter_stream_idx ON _counter (stream_id);
 COMMENT ON TABLE _counter IS 'what each statement did, in numbers';
 
 -- Appended to by ingest for tracked targets, never updated by it; duplicates are welcome.

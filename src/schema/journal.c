@@ -12,7 +12,7 @@
 #include "schema/type_map.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
@@ -76,78 +76,77 @@ ep_counters_reject(EpCounters *counters, const char *stage, int64 events)
 	counters->rejected += events;
 }
 
-/* {"name": count, ...} of what is not zero, as jsonb; null when all is. */
-static Datum
-counts_datum(StringInfo members, char *null)
-{
-	*null = members->len == 0 ? 'n' : ' ';
-	return members->len == 0
-			   ? (Datum) 0
-			   : DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{%s}", members->data)));
-}
-
+/* One member of {"name": count, ...}; counts of zero are left out. */
 static void
-append_count(StringInfo members, const char *name, int64 count)
+push_count(JsonbParseState **state, const char *name, int64 count)
 {
-	if (count != 0)
-		appendStringInfo(members, "%s\"%s\":" INT64_FORMAT, members->len > 0 ? "," : "", name, count);
+	JsonbValue value;
+
+	if (count == 0)
+		return;
+	if (*state == NULL)
+		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, name);
+	value.val.string.len = strlen(name);
+	pushJsonbValue(state, WJB_KEY, &value);
+	value.type = jbvNumeric;
+	value.val.numeric = int64_to_numeric(count);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+/* Null when all counts are zero. */
+static Datum
+counts_datum(JsonbParseState **state, bool *null)
+{
+	*null = *state == NULL;
+	return *null ? (Datum) 0 : JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(state, WJB_END_OBJECT, NULL)));
 }
 
 static Datum
-rejected_datum(const EpCounters *counters, char *null)
+rejected_datum(const EpCounters *counters, bool *null)
 {
-	StringInfoData members;
+	JsonbParseState *state = NULL;
 
-	initStringInfo(&members);
 	for (int i = 0; i < EP_STAGES; i++)
-		append_count(&members, stages[i], counters->rejected_at[i]);
-	return counts_datum(&members, null);
+		push_count(&state, stages[i], counters->rejected_at[i]);
+	return counts_datum(&state, null);
 }
 
 static Datum
-lag_datum(const EpHistogram *lag, char *null)
+lag_datum(const EpHistogram *lag, bool *null)
 {
-	StringInfoData members;
-	char name[12];
+	JsonbParseState *state = NULL;
 
-	initStringInfo(&members);
 	for (int i = 0; i < EP_HISTOGRAM_BUCKETS; i++)
 		if (lag->counts[i] != 0)
-		{
-			pg_ltoa(i, name);
-			append_count(&members, name, lag->counts[i]);
-		}
-	return counts_datum(&members, null);
+			push_count(&state, psprintf("%d", i), lag->counts[i]);
+	return counts_datum(&state, null);
 }
 
 void
 ep_journal_count(EpStream *stream, const EpCounters *counters)
 {
-	static EpStatement statement = {
-		"INSERT INTO event_pipeline._counter"
-		" (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,"
-		" discarded_values, rejected_at, lag)"
-		" VALUES ($1, pg_catalog.now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-		13,
-		{INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID,
-		 INT8OID, JSONBOID, JSONBOID}};
-	Datum values[13] = {Int32GetDatum(stream->id),
-						Int64GetDatum(counters->raw_rows),
-						Int64GetDatum(counters->bytes),
-						Int64GetDatum(counters->events),
-						Int64GetDatum(counters->typed),
-						Int64GetDatum(counters->rejected),
-						Int64GetDatum(counters->duplicates),
-						Int64GetDatum(counters->rescued),
-						TimestampTzGetDatum(counters->last_event),
-						Int64GetDatum(counters->discarded),
-						Int64GetDatum(counters->discarded_values)};
-	char nulls[14] = "             ";
+	Datum values[] = {Int32GetDatum(stream->id),
+					  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+					  Int64GetDatum(counters->raw_rows),
+					  Int64GetDatum(counters->bytes),
+					  Int64GetDatum(counters->events),
+					  Int64GetDatum(counters->typed),
+					  Int64GetDatum(counters->rejected),
+					  Int64GetDatum(counters->duplicates),
+					  Int64GetDatum(counters->rescued),
+					  TimestampTzGetDatum(counters->last_event),
+					  Int64GetDatum(counters->discarded),
+					  Int64GetDatum(counters->discarded_values),
+					  (Datum) 0,
+					  (Datum) 0};
+	bool nulls[lengthof(values)] = {false};
 
-	values[11] = rejected_datum(counters, &nulls[11]);
-	values[12] = lag_datum(&counters->lag, &nulls[12]);
-	nulls[8] = TIMESTAMP_NOT_FINITE(counters->last_event) ? 'n' : ' ';
-	ep_catalog_run(&statement, values, nulls);
+	nulls[9] = TIMESTAMP_NOT_FINITE(counters->last_event);
+	values[12] = rejected_datum(counters, &nulls[12]);
+	values[13] = lag_datum(&counters->lag, &nulls[13]);
+	ep_catalog_append("_counter", lengthof(values), values, nulls);
 }
 
 void
