@@ -10,7 +10,10 @@ use Test::More;
 
 # The one place for a background worker is taken by the launcher of logical replication.
 my $node = new_node('short', "timezone = 'UTC'", 'max_connections = 10', 'max_wal_senders = 0', 'autovacuum_max_workers = 1',
-	'max_locks_per_transaction = 10', 'max_worker_processes = 1', 'max_prepared_transactions = 2');
+	'max_locks_per_transaction = 500', 'max_worker_processes = 1', 'max_prepared_transactions = 2');
+# CREATE EXTENSION, with hundreds of objects, was the last that needed the room.
+$node->adjust_conf('postgresql.conf', 'max_locks_per_transaction', 10);
+$node->restart;
 
 # What a statement says beside its result: errors and warnings.
 sub said
