@@ -22,7 +22,8 @@ SELECT name, type FROM columns('ev_bi');
 -- variants are folded where nothing is lost by it, and are columns where not
 INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:02Z","tags":"one","user":5,"n":"x"}'), ('{"t":"2026-01-01T00:00:03Z","tags":0.1,"user":true,"n":2.5}'),
     ('{"t":"2026-01-01T00:00:04Z","user":[4]}');
-SELECT pg_get_viewdef('ev_bi'::regclass, true);
+-- PostgreSQL 15 writes the table before each column, 16 and later do not
+SELECT replace(pg_get_viewdef('ev_bi'::regclass, true), 'ev.', '') AS definition;
 SET ROLE ddl_view_reader;
 SELECT event_time, tags, user_, n, n__text, n__double, user___jsonb FROM ev_bi ORDER BY event_time;
 SELECT * FROM ev;

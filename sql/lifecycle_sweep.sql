@@ -25,8 +25,9 @@ SAVEPOINT s;
 INSERT INTO sw_raw (payload) VALUES ('{"id":6}');
 RELEASE s;
 COMMIT;
-INSERT INTO :leaf (raw_id, received_at, payload) VALUES (nextval(pg_get_serial_sequence('sw_raw', 'raw_id')), now(), '{"id":7}');
-INSERT INTO sw_raw_default (raw_id, received_at, payload) VALUES (nextval(pg_get_serial_sequence('sw_raw', 'raw_id')), '1999-01-01', '{"id":8}');
+-- (since PostgreSQL 17 a partition has its table's identity column, and asks for OVERRIDING)
+INSERT INTO :leaf (raw_id, received_at, payload) OVERRIDING SYSTEM VALUE VALUES (nextval(pg_get_serial_sequence('sw_raw', 'raw_id')), now(), '{"id":7}');
+INSERT INTO sw_raw_default (raw_id, received_at, payload) OVERRIDING SYSTEM VALUE VALUES (nextval(pg_get_serial_sequence('sw_raw', 'raw_id')), '1999-01-01', '{"id":8}');
 SELECT * FROM sw_state;
 SET client_min_messages = error;
 CALL event_pipeline.run_maintenance();
