@@ -74,7 +74,9 @@ run(EpStatement *statement, Datum *values, const char *nulls, bool read_only)
 
 	if (statement->plan == NULL)
 	{
-		SPIPlanPtr plan = SPI_prepare(statement->sql, statement->nargs, statement->types);
+		/* Look-ups by key: no value is worth a plan of its own, which takes longer than the look-up. */
+		SPIPlanPtr plan =
+			SPI_prepare_cursor(statement->sql, statement->nargs, statement->types, CURSOR_OPT_GENERIC_PLAN);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not plan \"%s\": %s", statement->sql, SPI_result_code_string(SPI_result));
