@@ -19,7 +19,7 @@ typedef struct EpStatement
 	struct _SPI_plan *plan;
 } EpStatement;
 
-/* The OID of one of our tables ("_stream"); an error if the extension is not installed. */
+/* The OID of one of our tables or indexes ("_stream"); an error if the extension is not installed. */
 extern Oid ep_catalog_relation(const char *name);
 
 /* The role that owns them. */

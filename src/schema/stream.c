@@ -30,7 +30,10 @@
 static HTAB *streams;      /* by raw relation */
 static EpStream *building; /* not in streams yet, but to be told of changes all the same */
 static List *orphans;      /* memory contexts of replaced entries */
-static Oid catalog;        /* _stream, whose invalidation stands for all of our catalog */
+static Oid catalog;        /* CATALOG_SIGNAL */
+
+/* Its invalidation stands for all of our catalog.  An index, for one of a table would have every plan on it made again. */
+#define CATALOG_SIGNAL "_stream_pkey"
 
 typedef struct StreamEntry
 {
@@ -107,7 +110,7 @@ EP_FUNCTION(ep_catalog_changed);
 Datum
 ep_catalog_changed(PG_FUNCTION_ARGS)
 {
-	CacheInvalidateRelcacheByRelid(ep_catalog_relation("_stream"));
+	CacheInvalidateRelcacheByRelid(ep_catalog_relation(CATALOG_SIGNAL));
 	return PointerGetDatum(NULL);
 }
 
@@ -356,7 +359,7 @@ build_stream(Oid raw_relation)
 	stream->raw_relation = raw_relation;
 	if (!ep_path_tree_init(&stream->paths, ep_palloc_allocator(context), MAX_PATHS))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	catalog = ep_catalog_relation("_stream");
+	catalog = ep_catalog_relation(CATALOG_SIGNAL);
 	building = stream;
 	load_stream_row(stream);
 	load_options(stream);
