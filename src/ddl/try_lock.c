@@ -14,7 +14,10 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
-/* Would ALTER TABLE say "being used by active queries in this session" (55006)? */
+/*
+ * Would ALTER TABLE say "being used by active queries in this session" (55006)?  Opening them all costs nothing more:
+ * it opens them next and finds them read.
+ */
 static bool
 used_by_this_session(List *relations)
 {
