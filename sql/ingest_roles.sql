@@ -56,6 +56,11 @@ SET ROLE ep_owner;
 SET search_path = events, pg_catalog;
 INSERT INTO events.app_raw (payload) VALUES ('{"id":3,"ts":"2024-06-01T00:00:00Z"}');
 SELECT event_pipeline.alter_stream('events.app', settings => '{"max_columns": 300}');
+-- nor where streams are made; this operator would be found without a path that asks for it
+CREATE FUNCTION events.joined(text, regclass) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked as %', current_user; END $$;
+CREATE OPERATOR events.|| (LEFTARG = text, RIGHTARG = regclass, FUNCTION = events.joined);
+SELECT event_pipeline.create_stream('events.more', 'json', event_id => 'id');
+SELECT event_pipeline.drop_stream('events.more');
 RESET search_path;
 SET ROLE ep_owner;
 SELECT event_pipeline.drop_stream('events.app');

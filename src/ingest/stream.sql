@@ -78,8 +78,10 @@ AS $$
 DECLARE
     parts       text[] := pg_catalog.parse_ident(stream);
     table_name  text := parts[pg_catalog.cardinality(parts)];
-    schema_name text := CASE WHEN pg_catalog.cardinality(parts) = 1 THEN pg_catalog.current_schema() ELSE parts[1] END;
-    payload_type text := CASE WHEN format IN ('json', 'csv') THEN 'text' ELSE 'bytea' END;
+    schema_name text := CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 1 THEN pg_catalog.current_schema() ELSE parts[1] END;
+    raw_name    text := table_name OPERATOR(pg_catalog.||) '_raw';
+    id_name     text := table_name OPERATOR(pg_catalog.||) '_ids';
+    payload_type text := CASE WHEN format OPERATOR(pg_catalog.=) ANY ('{json,csv}') THEN 'text' ELSE 'bytea' END;
     existing    regclass;
     is_stream   boolean;
     event_table regclass;
@@ -89,7 +91,7 @@ BEGIN
     IF stream IS NULL OR format IS NULL OR partition_interval IS NULL THEN
         RAISE EXCEPTION 'stream, format and partition interval must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
-    IF pg_catalog.cardinality(parts) > 2 OR pg_catalog.octet_length(table_name) > 59 THEN
+    IF pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 2 OR pg_catalog.octet_length(table_name) OPERATOR(pg_catalog.>) 59 THEN
         RAISE EXCEPTION 'stream name "%" is not usable', stream
             USING ERRCODE = 'invalid_name', HINT = 'Give "table" or "schema.table", the table of at most 59 bytes: "_raw" is put after it.';
     END IF;
@@ -101,7 +103,7 @@ BEGIN
     IF existing IS NOT NULL THEN
         is_stream := EXISTS (SELECT FROM @extschema@._stream_tables(existing) t WHERE t.raw_table IS NOT NULL);
         RAISE EXCEPTION '% "%" exists already', CASE WHEN is_stream THEN 'stream' ELSE 'relation' END, existing
-            USING ERRCODE = 'duplicate_table', HINT = 'Choose another name' || CASE WHEN is_stream
+            USING ERRCODE = 'duplicate_table', HINT = 'Choose another name' OPERATOR(pg_catalog.||) CASE WHEN is_stream
                 THEN pg_catalog.format(', or drop the stream with its events: SELECT @extschema@.drop_stream(%L).', existing)
                 ELSE '.' END;
     END IF;
@@ -117,8 +119,8 @@ BEGIN
             source      text,
             payload     %3$s
         ) PARTITION BY RANGE (received_at);
-        CREATE INDEX ON %1$I.%2$I USING brin (raw_id)$sql$, schema_name, table_name || '_raw', payload_type);
-    raw_table := pg_catalog.format('%I.%I', schema_name, table_name || '_raw')::regclass;
+        CREATE INDEX ON %1$I.%2$I USING brin (raw_id)$sql$, schema_name, raw_name, payload_type);
+    raw_table := pg_catalog.format('%I.%I', schema_name, raw_name)::regclass;
     -- Compression finds nothing in samples: it would only take time and one more copy of a log in memory.
     IF format OPERATOR(pg_catalog.=) 'gpmf' THEN
         EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN payload SET STORAGE EXTERNAL', raw_table);
@@ -126,16 +128,17 @@ BEGIN
     PERFORM @extschema@._partition_create(raw_table, 'received_at', partition_interval);
     -- Raw rows must land even when nobody has made a partition for today.
     EXECUTE pg_catalog.format('CREATE TABLE %I.%I PARTITION OF %s DEFAULT', schema_name,
-                              pg_catalog.left(table_name, 40) || '_raw_default', raw_table);
+                              pg_catalog.left(table_name, 40) OPERATOR(pg_catalog.||) '_raw_default', raw_table);
     IF event_id IS NOT NULL THEN
         EXECUTE pg_catalog.format($sql$
             CREATE TABLE %1$I.%2$I (
                 event_id   text PRIMARY KEY,
                 event_time timestamptz NOT NULL,
                 taken_at   timestamptz NOT NULL DEFAULT pg_catalog.now()
-            )$sql$, schema_name, table_name || '_ids');
-        id_table := pg_catalog.format('%I.%I', schema_name, table_name || '_ids')::regclass;
-        EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', id_table, 'event ids that stream ' || event_table || ' has taken');
+            )$sql$, schema_name, id_name);
+        id_table := pg_catalog.format('%I.%I', schema_name, id_name)::regclass;
+        EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', id_table,
+                                  pg_catalog.format('event ids that stream %s has taken', event_table));
     END IF;
     PERFORM @extschema@._stream_register(event_table, raw_table, id_table, format, message_type, event_time, event_id, route_by,
                                          partition_interval, raw_retention, retention, settings,
