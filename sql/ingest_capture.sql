@@ -55,6 +55,66 @@ SELECT count(*) FROM odd;
 UPDATE app_raw SET received_at = '2001-01-03' WHERE raw_id = (SELECT min(_ep_raw_id) FROM app WHERE note = 'first');
 SELECT count(*) FROM app WHERE note = 'first';
 
+-- Nor is it new when a statement that inserts moves it: by the way, in a function, or by deleting and inserting it.
+WITH moved AS (UPDATE app_raw SET received_at = '2001-01-04' WHERE received_at = '1999-01-01' AND raw_id % 2 = 0 RETURNING raw_id)
+INSERT INTO app_raw (payload) SELECT '{"ts": "1999-02-02T12:00:00Z", "note": "beside a move"}' FROM moved;
+CREATE FUNCTION move(to_time timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ingest_capture.app_raw SET received_at = to_time WHERE received_at IN ('2001-01-04', '1999-01-01');
+    RETURN '{"ts": "1999-02-02T12:00:00Z", "note": "around a move"}';
+END
+$$;
+INSERT INTO app_raw (payload) SELECT move('2001-01-05');
+WITH gone AS (DELETE FROM app_raw WHERE received_at = '2001-01-05' RETURNING *)
+INSERT INTO app_raw OVERRIDING SYSTEM VALUE SELECT raw_id, '1999-01-01', source, payload FROM gone;
+SELECT count(*), count(DISTINCT (_ep_raw_id, _ep_seq)), count(*) FILTER (WHERE note = 'in turn') AS in_turn,
+       count(*) FILTER (WHERE note = 'beside a move') AS beside, count(*) FILTER (WHERE note = 'around a move') AS around
+FROM app;
+
+-- What a trigger writes into a row that was just stored, or where it moves it, keeps nobody from ingesting it.
+CREATE FUNCTION sign() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ingest_capture.app_raw SET source = 'signed' WHERE raw_id = NEW.raw_id;
+    UPDATE ingest_capture.app_raw SET source = 'signed twice', received_at = CASE NEW.source WHEN 'move' THEN '2001-01-06' ELSE received_at END
+    WHERE raw_id = NEW.raw_id;
+    RETURN NULL;
+END
+$$;
+-- A move that was rolled back is none.
+CREATE FUNCTION move_in_vain() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ingest_capture.app_raw SET received_at = '2001-01-07' WHERE raw_id = NEW.raw_id;
+    RAISE EXCEPTION 'no';
+EXCEPTION WHEN raise_exception THEN
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER b_move_in_vain AFTER INSERT ON app_raw FOR EACH ROW WHEN (NEW.source = 'stay') EXECUTE FUNCTION move_in_vain();
+CREATE TRIGGER a_sign AFTER INSERT ON app_raw FOR EACH ROW WHEN (NEW.source IN ('sign', 'move')) EXECUTE FUNCTION sign();
+INSERT INTO app_raw (source, payload) SELECT s, format('{"ts": "1999-02-02T13:00:00Z", "note": "%s", "i": %s}', s, i)
+FROM unnest('{sign,move,stay}'::text[]) s, generate_series(1, 3) i;
+SELECT note, i, source, r.received_at = '2001-01-06' AS is_moved FROM app JOIN app_raw r ON raw_id = _ep_raw_id
+WHERE event_time = '1999-02-02T13:00:00Z' ORDER BY 1, 2;
+DROP TRIGGER a_sign ON app_raw;
+DROP TRIGGER b_move_in_vain ON app_raw;
+
+-- A load whose old row is moved after many were taken, and again.
+CREATE FUNCTION move_old(i int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    IF i IN (5, 15000, 25000) THEN
+        UPDATE ingest_capture.app_raw SET received_at = CASE WHEN received_at < '2001-01-01' THEN timestamptz '2001-01-08' ELSE '1999-01-08' END
+        WHERE raw_id IN (SELECT min(raw_id) FROM ingest_capture.app_raw)
+           OR raw_id IN (SELECT raw_id FROM ingest_capture.app_raw WHERE source = 'old' AND i > 5);
+    END IF;
+    RETURN format('{"ts": "1999-02-02T14:00:00Z", "i": %s}', i);
+END
+$$;
+INSERT INTO app_raw (source, payload) VALUES ('old', '{"ts": "1999-02-02T14:00:00Z", "i": 0}');
+INSERT INTO app_raw (payload) SELECT move_old(i) FROM generate_series(1, 30000) i;
+SELECT count(*), count(DISTINCT i), (SELECT count(*) FROM event_pipeline.verify('app', NULL)) AS faults FROM app WHERE event_time = '1999-02-02T14:00:00Z';
+DELETE FROM app_raw WHERE raw_id IN (SELECT _ep_raw_id FROM app WHERE event_time = '1999-02-02T14:00:00Z');
+DELETE FROM app WHERE event_time = '1999-02-02T14:00:00Z';
+
 -- A large payload lies in TOAST, a compressed one in its row.
 INSERT INTO app_raw (payload) SELECT format('{"ts": "1999-02-03T00:00:00Z", "note": "large", "text": "%s"}',
     (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 3000) i))

@@ -10,6 +10,7 @@
 #include "catalog/partition.h"
 #include "partitioning/partdesc.h"
 #include "ingest/worker.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -23,6 +24,14 @@ typedef struct Run
 	OffsetNumber first, last;
 } Run;
 
+/* A raw row that was deleted while the statement ran: when it comes in again, it was only moved. */
+typedef struct Departed
+{
+	int64 raw_id; /* hash key */
+	int64 run;    /* what was noted since is in this run (of all that there were) or later */
+	bool is_ours; /* it was noted before, too: it is to be read where it is now */
+} Departed;
+
 struct EpCapture
 {
 	EpRawSource source; /* first: a source is cast to its EpCapture */
@@ -35,6 +44,9 @@ struct EpCapture
 	int64 rows; /* noted since rows were taken last */
 	Run *runs;
 	int64 count, capacity;
+	int64 forgotten; /* runs */
+	HTAB *departed;  /* of Departed; NULL: none */
+	bool new_run;    /* the next row begins one */
 	/* while it is read */
 	EpStream *stream;
 	Relation leaf;
@@ -98,7 +110,8 @@ ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place)
 	if (capture == NULL)
 		return NULL;
 	run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
-	if (run != NULL && run->block == block && run->leaf == leaf && run->last + 1 == offset)
+	if (run != NULL && !capture->new_run && run->block == block && run->leaf == leaf &&
+		run->last + 1 == offset)
 		run->last = offset;
 	else
 	{
@@ -108,8 +121,33 @@ ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place)
 			capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
 		}
 		capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
+		capture->new_run = false;
 	}
 	return ++capture->rows >= LOAD_ROWS && capture->load != EP_LOAD_STOPPED ? capture : NULL;
+}
+
+void
+ep_capture_departure(Oid raw_table, int64 raw_id)
+{
+	EpCapture *capture = find_open(raw_table);
+	bool found;
+	Departed *departed;
+
+	if (capture == NULL)
+		return;
+	if (capture->departed == NULL)
+	{
+		HASHCTL control = {.keysize = sizeof(int64), .entrysize = sizeof(Departed), .hcxt = capture->context};
+
+		capture->departed = hash_create("event_pipeline departed raw rows", 64, &control,
+										HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	departed = hash_search(capture->departed, &raw_id, HASH_ENTER, &found);
+	if (found)
+		return;
+	departed->run = capture->forgotten + capture->count;
+	departed->is_ours = false;
+	capture->new_run = true;
 }
 
 static void
@@ -228,7 +266,68 @@ mark_row(EpRawSource *source)
 	capture->marked_place = capture->next - 1;
 }
 
-/* Put the next row into the slot; what was rolled back or deleted meanwhile is passed over. */
+static int64
+int64_attribute(TupleTableSlot *slot, AttrNumber attnum)
+{
+	bool isnull;
+	Datum value = slot_getattr(slot, attnum, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+static bool
+fetch_version(EpCapture *capture, ItemPointer place, Snapshot snapshot)
+{
+	return table_tuple_fetch_row_version(capture->leaf, place, snapshot, capture->slot);
+}
+
+/* Since it was noted the row may have been updated in its place, by a trigger of a user's. */
+static bool
+fetch_updated(EpCapture *capture, ItemPointer place)
+{
+	TableScanDesc scan = table_beginscan_tid(capture->leaf, SnapshotSelf);
+	ItemPointerData latest = *place;
+
+	table_tuple_get_latest_tid(scan, &latest);
+	table_endscan(scan);
+	return !ItemPointerEquals(&latest, place) && fetch_version(capture, &latest, SnapshotSelf);
+}
+
+/* Did the row of the slot depart, and when: before it was noted here, or afterwards? */
+static Departed *
+find_departed(EpCapture *capture, bool before)
+{
+	int64 raw_id = int64_attribute(capture->slot, capture->raw_id);
+	Departed *departed = hash_search(capture->departed, &raw_id, HASH_FIND, NULL);
+
+	if (departed == NULL || (capture->forgotten + capture->run >= departed->run) != before)
+		return NULL;
+	return departed;
+}
+
+/* A noted row is gone. If it was moved, it comes again further on. */
+static void
+note_ours(EpCapture *capture, ItemPointer place)
+{
+	Departed *departed;
+
+	if (capture->departed == NULL || !fetch_version(capture, place, SnapshotAny))
+		return;
+	departed = find_departed(capture, false);
+	if (departed != NULL)
+		departed->is_ours = true;
+}
+
+/* A row that was in the raw table before, and was ingested then. */
+static bool
+is_moved(EpCapture *capture)
+{
+	Departed *departed = capture->departed == NULL ? NULL : find_departed(capture, true);
+
+	return departed != NULL && !departed->is_ours;
+}
+
+/* Put the next row into the slot; what was rolled back, deleted or only moved meanwhile is passed over. */
 static bool
 fetch(EpCapture *capture)
 {
@@ -246,21 +345,14 @@ fetch(EpCapture *capture)
 		if (capture->leaf == NULL || RelationGetRelid(capture->leaf) != run->leaf)
 			open_leaf(capture, run->leaf);
 		ItemPointerSet(&place, run->block, capture->next++);
-		if (table_tuple_fetch_row_version(capture->leaf, &place, SnapshotSelf, capture->slot))
+		if (!fetch_version(capture, &place, SnapshotSelf) && !fetch_updated(capture, &place))
+			note_ours(capture, &place);
+		else if (!is_moved(capture))
 			return true;
 	}
 	if (capture->slot != NULL)
 		ExecClearTuple(capture->slot); /* and its pin */
 	return false;
-}
-
-static int64
-int64_attribute(TupleTableSlot *slot, AttrNumber attnum)
-{
-	bool isnull;
-	Datum value = slot_getattr(slot, attnum, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
 }
 
 static bool
@@ -294,6 +386,7 @@ static void
 forget_taken(EpCapture *capture)
 {
 	capture->count -= capture->marked_run;
+	capture->forgotten += capture->marked_run;
 	memmove(capture->runs, capture->runs + capture->marked_run, capture->count * sizeof(Run));
 	capture->runs[0].first = capture->marked_place;
 	capture->marked_run = 0;
@@ -311,6 +404,7 @@ ep_capture_take(EpCapture *capture)
 	else if (ep_ingest_some(capture->stream, &capture->source, &capture->counters))
 	{
 		capture->load = EP_LOAD_GOES_ON;
+		capture->forgotten += capture->count;
 		capture->count = 0;
 	}
 	else

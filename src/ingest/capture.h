@@ -12,7 +12,8 @@
  *	  AFTER STATEMENT    ep_capture_close, ep_capture_finish
  *
  * Statements nest (a function that the statement calls may insert, too): each has its own capture, the
- * innermost one of a table gets the rows.  Those of a subtransaction that was rolled back are not read.
+ * innermost one of a table gets the rows.  Those of a subtransaction that was rolled back are not read, nor those
+ * that the statement only moves from one partition to another, by UPDATE or by DELETE and INSERT in one.
  */
 #ifndef EP_INGEST_CAPTURE_H
 #define EP_INGEST_CAPTURE_H
@@ -36,6 +37,9 @@ extern void ep_capture_open(Oid raw_table);
  * rows wait that they may be taken now.
  */
 extern EpCapture *ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place);
+
+/* A raw row was deleted, or is on its way to another partition. */
+extern void ep_capture_departure(Oid raw_table, int64 raw_id);
 
 /*
  * Take the waiting rows while nothing is missing for them, unless columns would have to be made beside us: what is

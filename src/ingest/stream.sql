@@ -11,6 +11,10 @@ CREATE FUNCTION _capture(raw_table regclass, leaf oid, place tid) RETURNS boolea
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture';
 COMMENT ON FUNCTION _capture(regclass, oid, tid) IS 'notes where a raw row was stored, for the end of the statement; always false';
 
+CREATE FUNCTION _capture_departed(raw_table regclass, raw_id bigint) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture_departed';
+COMMENT ON FUNCTION _capture_departed(regclass, bigint) IS 'notes that a raw row was deleted or moved, so that it is no new one where it arrives; always false';
+
 CREATE FUNCTION _stream_relation(stream text) RETURNS regclass
 LANGUAGE plpgsql STABLE STRICT
 AS $$
@@ -147,6 +151,8 @@ BEGIN
         CREATE TRIGGER _ep_begin BEFORE INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_capture AFTER INSERT ON %1$s FOR EACH ROW
             WHEN (@extschema@._capture(%1$L, NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION @extschema@._ingest();
+        CREATE TRIGGER _ep_departed BEFORE DELETE ON %1$s FOR EACH ROW
+            WHEN (@extschema@._capture_departed(%1$L, OLD.raw_id)) EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', event_table, pg_catalog.format('events of stream %s, decoded from %s', event_table, raw_table));
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', raw_table, pg_catalog.format('raw %s payloads of stream %s, as they came', format, event_table));
@@ -223,7 +229,7 @@ BEGIN
     LOOP
         IF relation OPERATOR(pg_catalog.=) tables.raw_table THEN
             EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_begin ON %1$s; DROP TRIGGER IF EXISTS _ep_capture ON %1$s; '
-                                      'DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
+                                      'DROP TRIGGER IF EXISTS _ep_departed ON %1$s; DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
         END IF;
         PERFORM @extschema@._partition_drop_config(relation);
         IF NOT keep_tables THEN

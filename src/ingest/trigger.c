@@ -101,3 +101,13 @@ ep_capture(PG_FUNCTION_ARGS)
 		take(capture);
 	PG_RETURN_BOOL(false);
 }
+
+/* In the WHEN clause of a trigger, too; whoever else calls it can only hide rows of his own statement, till maintenance finds them. */
+EP_FUNCTION(ep_capture_departed);
+
+Datum
+ep_capture_departed(PG_FUNCTION_ARGS)
+{
+	ep_capture_departure(PG_GETARG_OID(0), PG_GETARG_INT64(1));
+	PG_RETURN_BOOL(false);
+}
