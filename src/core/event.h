@@ -35,6 +35,8 @@ typedef struct EpEvent
 	EpField *fields;
 	uint32_t field_count;
 	uint32_t field_capacity;
+	EpField *unknown; /* what the payload's schema does not know: bytes, kept beside the columns */
+	uint32_t unknown_count;
 	const EpField *as_sent; /* as many, before aliases were put to them; NULL: fields are as they were sent */
 } EpEvent;
 
@@ -48,6 +50,8 @@ ep_event_reset(EpEvent *event)
 	event->time = 0;
 	event->fields = NULL;
 	event->field_count = event->field_capacity = 0;
+	event->unknown = NULL;
+	event->unknown_count = 0;
 	event->as_sent = NULL;
 }
 

@@ -15,6 +15,12 @@
 #include "core/event.h"
 #include "lib/stringinfo.h"
 
+/*
+ * The schema of the payload does not know it, or did not when it came.  Its path ends in the field number, in '#',
+ * and the value is bytes, until the schema knows it.
+ */
+#define EP_RESCUE_UNKNOWN "unknown"
+
 typedef struct EpRescueMark
 {
 	uint32 event;  /* which event, by number */
@@ -39,10 +45,10 @@ extern void ep_rescue_init(EpRescue *rescue, EpArena *arena, MemoryContext lasti
 /* Start over for the next event; what it keeps is allocated in the current context. */
 extern void ep_rescue_begin(EpRescue *rescue);
 
-/* Keep one value; reason is a static string (lock, busy, limit, type, contract, name, size, rate). */
+/* Keep one value; reason is a static string (lock, busy, limit, type, contract, name, size, rate, unknown). */
 extern void ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const char *reason);
 
-/* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit? */
+/* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit, unknown? */
 extern bool ep_rescue_passes(const char *reason);
 
 /* The jsonb; only when count > 0 and not overflow. */

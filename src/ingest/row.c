@@ -168,6 +168,14 @@ place_fields(RowBuilder *builder, const EpEvent *event)
 	}
 }
 
+/* What its schema does not know is no attribute yet: the contract has no say. */
+static void
+keep_unknown(RowBuilder *builder, const EpEvent *event)
+{
+	for (uint32 i = 0; i < event->unknown_count; i++)
+		rescue(builder, &event->unknown[i], EP_RESCUE_UNKNOWN);
+}
+
 static void
 set(EpRow *row, AttrNumber attnum, Datum value)
 {
@@ -192,6 +200,7 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 	place_fields(&builder, event);
 	if (builder.stage != NULL)
 		return builder.stage;
+	keep_unknown(&builder, event);
 	if (rescue->overflow)
 	{
 		ep_fail(error, EP_E_LIMIT, event->offset,

@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "format/protobuf/protobuf_unknown.h"
 #include "funcapi.h"
 #include "ingest/clock.h"
 #include "ingest/datum.h"
@@ -282,6 +283,92 @@ members_are_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, con
 	return true;
 }
 
+/* ---- rows that were written under an earlier protobuf schema ---- */
+
+/* An unknown field that holds the path: it was kept under its number. */
+static bool
+was_unknown(EpIngest *ingest, const StoredEvent *event, const EpPath *path)
+{
+	const EpProtoMessage *message = ingest->stream->message;
+	bool isnull;
+	Datum rescued = stored_column(event, "_ep_rescued", &isnull);
+
+	for (; !isnull && path->parent != NULL; path = path->parent)
+	{
+		char *text = ep_path_to_text(path->parent, &ingest->event_arena);
+		const EpProtoField *field = ep_protobuf_field_at(message, path);
+
+		if (field != NULL && member(DatumGetJsonbP(rescued),
+									psprintf("%s%s\"#%u\"", text, *text ? "." : "", field->number)) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The number of an enum's name, as a schema that did not have the name gave it. */
+static bool
+holds_number(const StoredEvent *event, const EpAttribute *column, const EpProtoField *field,
+			 const EpValue *value)
+{
+	const EpProtoEnum *enumeration = field->enumeration;
+
+	if (enumeration == NULL || field->repeated || value->kind != EP_TEXT)
+		return false;
+	for (uint32 i = 0; i < enumeration->value_count; i++)
+	{
+		const EpProtoEnumValue *known = &enumeration->values[i];
+		char *number = psprintf("%d", known->number);
+		EpValue text = {.kind = EP_TEXT, .text = number, .length = strlen(number)};
+
+		if (strlen(known->name) == value->length && memcmp(known->name, value->text, value->length) == 0)
+			return column_holds(event, column, &text);
+	}
+	return false;
+}
+
+/* Did the schema of its time not have the field, or not the name of an enum's number?  column: where it goes, or NULL. */
+static bool
+is_of_earlier_schema(EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded, uint32 i,
+					 const EpAttribute *column)
+{
+	const EpField *sent = decoded->as_sent != NULL ? &decoded->as_sent[i] : &decoded->fields[i];
+	const EpProtoMessage *message = ingest->stream->message;
+	const EpProtoField *field = message == NULL ? NULL : ep_protobuf_field_at(message, sent->path);
+	bool isnull = true;
+
+	if (field == NULL)
+		return false;
+	if (column != NULL)
+		(void) stored_column(event, column->column_name, &isnull);
+	if (!isnull)
+		return holds_number(event, column, field, &sent->value);
+	return (!field->presence && ep_protobuf_is_empty(field, &sent->value)) ||
+		   was_unknown(ingest, event, sent->path);
+}
+
+/* Unknown fields must be rescued, but those of a removed field: it had a column in its time. */
+static void
+verify_unknown(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
+{
+	for (uint32 i = 0; i < decoded->unknown_count; i++)
+	{
+		const EpField *field = &decoded->unknown[i];
+		char *path = ep_path_to_text(field->path, &ingest->event_arena);
+		const EpProtoMessage *message = ep_protobuf_message_at(ingest->stream->message, field->path->parent);
+
+		if (!rescue_holds(verify, event, field, path) &&
+			!ep_protobuf_is_reserved(message, ep_protobuf_unknown_number(field->path)))
+			report(verify, event->key.raw_id, event->key.seq, path, "the unknown field is not rescued");
+	}
+}
+
+/* Has the schema of the stream no such field any more?  The column has its history. */
+static bool
+is_of_removed_field(const EpStream *stream, const EpAttribute *attribute)
+{
+	return stream->message != NULL && !ep_protobuf_has_identity(stream->message, attribute->identity);
+}
+
 static void
 verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
 {
@@ -299,7 +386,8 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 		{
 			if (was_kept(verify, ingest, event, decoded, i, &past))
 				column = past;
-			else if (!members_are_kept(verify, ingest, event, field, &met))
+			else if (!members_are_kept(verify, ingest, event, field, &met) &&
+					 !is_of_earlier_schema(ingest, event, decoded, i, column))
 				report(verify, event->key.raw_id, event->key.seq,
 					   ep_path_to_text(field->path, &ingest->event_arena),
 					   "the value is neither in its column nor rescued");
@@ -307,13 +395,15 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 		if (column != NULL)
 			met = bms_add_member(met, column->attnum);
 	}
+	verify_unknown(verify, ingest, event, decoded);
 	for (int i = 0; i < target->attribute_count; i++)
 	{
 		const EpAttribute *attribute = &target->attributes[i];
 		bool isnull;
 
 		(void) stored_column(event, attribute->column_name, &isnull);
-		if (!isnull && !attribute->dropped && !bms_is_member(attribute->attnum, met))
+		if (!isnull && !attribute->dropped && !bms_is_member(attribute->attnum, met) &&
+			!is_of_removed_field(ingest->stream, attribute))
 			report(verify, event->key.raw_id, event->key.seq, attribute->column_name,
 				   "the column has a value that the payload does not have");
 	}

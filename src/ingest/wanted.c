@@ -68,7 +68,9 @@ ep_wanted_note(EpIngest *ingest, EpTargetWork *work, const EpField *field, const
 	wanted->count++;
 	wanted->first = Min(wanted->first, time);
 	wanted->last = Max(wanted->last, time);
-	if (field->path->type != EP_TYPE_NONE)
+	if (strcmp(reason, EP_RESCUE_UNKNOWN) == 0)
+		wanted->joins = false; /* bytes to be read later have no column */
+	else if (field->path->type != EP_TYPE_NONE)
 		wanted->guess.type = field->path->type;
 	else if (!ep_type_guess(&wanted->guess, &field->value))
 		wanted->joins = false;

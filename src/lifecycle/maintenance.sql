@@ -269,6 +269,7 @@ BEGIN
         'OPERATOR(pg_catalog.+) @extschema@._maintenance_forget_streams()');
     COMMIT;
     CALL @extschema@._maintenance_sweep();
+    CALL @extschema@._maintenance_unknown_fields();
     CALL @extschema@._maintenance_promote();
     FOR t IN SELECT * FROM @extschema@._maintenance_flight_tables() LOOP
         PERFORM @extschema@._maintenance_step('refresh flights', t.name,

@@ -28,7 +28,8 @@ CREATE FUNCTION _promoted(event_table regclass, target_id int, paths text[], OUT
 COMMENT ON FUNCTION _promoted(regclass, int, text[]) IS 'those of the paths that have a column by now';
 
 CREATE VIEW _promotable AS
-SELECT w.* FROM _wanted w WHERE w.reason IN ('lock', 'busy', 'rate', 'limit');
+SELECT w.* FROM _wanted w
+WHERE w.reason IN ('lock', 'busy', 'rate', 'limit') OR w.reason = 'unknown' AND w.column_type IS NOT NULL;
 COMMENT ON VIEW _promotable IS 'what was rescued for a reason that can pass';
 
 CREATE FUNCTION _promote_targets() RETURNS TABLE (target_id int, name text)
@@ -66,17 +67,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION _promote_moves(int) IS 'which rescued paths of an event table go to which column';
 
-CREATE FUNCTION _promote_ranges(target_id int) RETURNS TABLE (part regclass, first_page bigint, pages int)
+CREATE FUNCTION _promote_ranges(target_id int, earliest timestamptz, latest timestamptz) RETURNS TABLE (part regclass, first_page bigint, pages int)
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT p.relid, page, 200
-    FROM (SELECT min(w.first_event), max(w.last_event) FROM @extschema@._promotable w WHERE w.target_id = $1) events (earliest, latest),
-         @extschema@._target t, pg_partition_tree(t.relation) p LEFT JOIN @extschema@._partition_bounds(t.relation) b ON b.part = p.relid,
+    FROM @extschema@._target t, pg_partition_tree(t.relation) p LEFT JOIN @extschema@._partition_bounds(t.relation) b ON b.part = p.relid,
          generate_series(0, pg_relation_size(p.relid) / current_setting('block_size')::int - 1, 200) page
     WHERE t.target_id = $1 AND p.isleaf AND (b.part IS NULL OR b.lower_bound <= latest AND b.upper_bound > earliest)
     ORDER BY p.relid, page
 $$;
-COMMENT ON FUNCTION _promote_ranges(int) IS 'where the rescued values of an event table are: pages of partitions, in pieces for a transaction each';
+COMMENT ON FUNCTION _promote_ranges(int, timestamptz, timestamptz) IS 'where the rows of an event table of some time are: pages of partitions, in pieces for a transaction each';
 
 -- The statement that moves values within some pages, as the owner of the table will run it.
 CREATE FUNCTION _promote_statement(target_id int, part regclass, first_page bigint, pages int) RETURNS text
@@ -162,7 +162,9 @@ BEGIN
         CONTINUE WHEN paths OPERATOR(pg_catalog.=) '{}';
         COMMIT;
         whole := true;
-        FOR r IN SELECT * FROM @extschema@._promote_ranges(t.target_id) LOOP
+        FOR r IN SELECT p.* FROM (SELECT pg_catalog.min(w.first_event), pg_catalog.max(w.last_event) FROM @extschema@._promotable w
+                                  WHERE w.target_id OPERATOR(pg_catalog.=) t.target_id) events (earliest, latest),
+                                 @extschema@._promote_ranges(t.target_id, earliest, latest) p LOOP
             whole := @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
                 'SELECT @extschema@._promote_move(%s, %s, %s, %s)', t.target_id, r.part::pg_catalog.oid, r.first_page, r.pages),
                 '1 second');
@@ -179,6 +181,6 @@ $$;
 COMMENT ON PROCEDURE _maintenance_promote() IS 'make columns of rescued attributes and fill them, in small transactions';
 
 REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[]), _promoted(regclass, int, text[]), _promote_targets(),
-    _promote_add(int), _promote_moves(int), _promote_ranges(int), _promote_statement(int, regclass, bigint, int),
+    _promote_add(int), _promote_moves(int), _promote_ranges(int, timestamptz, timestamptz), _promote_statement(int, regclass, bigint, int),
     _promote_move(int, regclass, bigint, int), _promote_forget(int, text[]), _maintenance_fold_wanted() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_promote() FROM PUBLIC;

@@ -12,7 +12,7 @@
  * and the arenas.
  */
 #include "format/protobuf/protobuf_framing.h"
-#include "format/protobuf/protobuf_plan.h"
+#include "format/protobuf/protobuf_unknown.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +30,10 @@ typedef struct ProtoDecoder
 	bool look;         /* framing is auto */
 	bool delimited;    /* the payload at hand has lengths */
 	bool over;
-	bool raw;      /* some value of the event is raw */
-	bool needs;    /* some node has required fields */
+	bool raw;     /* some value of the event is raw */
+	bool needs;   /* some node has required fields */
+	bool partial; /* events are parts of messages: what they lack is no fault */
+	EpProtoUnknown unknown;
 	EpCursor left; /* of the payload */
 } ProtoDecoder;
 
@@ -103,6 +105,7 @@ enter(ProtoDecoder *d, EpProtoNode *node)
 		node->stamp = d->stamp;
 	}
 	node->present = true;
+	node->unknown_since = d->unknown.count;
 	if (node->leaf_count > 0)
 		memcpy(d->event->fields + node->base, node->blank, node->leaf_count * sizeof(EpField));
 	if (node->open.message->oneof_count > 0)
@@ -378,6 +381,16 @@ put_record(ProtoDecoder *d, const EpProtoStep *step, const EpWireRecord *record,
 
 /* ---- the walk ---- */
 
+/* A record that the message type has no place for, from its tag to the cursor. */
+static EpCode
+put_unknown(ProtoDecoder *d, const EpProtoNode *node, uint32_t number, const uint8_t *tag,
+			const EpCursor *cursor)
+{
+	EpProtoSlice slice = {node, number, tag, (size_t) (cursor->at - tag)};
+
+	return ep_protobuf_unknown_add(&d->unknown, d->decoder->arena, slice) ? EP_OK : no_memory(d);
+}
+
 static EpCode
 put_message(ProtoDecoder *d, EpProtoNode *node, EpProtoStep *step, EpCursor cursor, int depth)
 {
@@ -423,9 +436,10 @@ walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth)
 {
 	const EpProtoMessage *message = node->open.message;
 	EpWireRecord record = {0};
+	const uint8_t *tag = cursor.at;
 	EpCode code;
 
-	while ((code = ep_wire_next(&cursor, &record, depth, &d->decoder->error)) == EP_OK)
+	for (; (code = ep_wire_next(&cursor, &record, depth, &d->decoder->error)) == EP_OK; tag = cursor.at)
 	{
 		const EpProtoField *field;
 		EpProtoStep *step;
@@ -435,10 +449,13 @@ walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth)
 		field = ep_protobuf_field(message, record.number);
 		if ((++d->ticks & 0x3fff) == 0 && d->decoder->interrupted != NULL && d->decoder->interrupted())
 			return ep_fail(&d->decoder->error, EP_E_LIMIT, ep_cursor_offset(&cursor), "interrupted");
-		if (field == NULL || !ep_protobuf_fits(field, record.wire))
+		if (field == NULL || !ep_protobuf_fits(field, record.wire) ||
+			(record.wire == EP_WIRE_VARINT && ep_protobuf_unknown_value(field, record.bits)))
+		{
+			if (put_unknown(d, node, record.number, tag, &cursor) != EP_OK)
+				return EP_E_MEMORY;
 			continue;
-		if (record.wire == EP_WIRE_VARINT && ep_protobuf_unknown_value(field, record.bits))
-			continue;
+		}
 		d->known++;
 		step = &node->steps[field->index];
 		if (field->oneof >= 0)
@@ -540,42 +557,6 @@ check_required(ProtoDecoder *d, const EpProtoNode *node)
 	return code;
 }
 
-/* Absent, or what an absent one would give. */
-static bool
-is_empty(const EpValue *value)
-{
-	switch ((EpKind) value->kind)
-	{
-		case EP_NULL:
-			return true;
-		case EP_BOOL:
-			return !value->as.boolean;
-		case EP_INT:
-		case EP_UINT:
-			return value->as.u == 0;
-		case EP_FLOAT:
-		case EP_FLOAT4:
-			return value->as.f == 0;
-		case EP_TEXT:
-		case EP_BYTES:
-			return value->length == 0;
-		case EP_JSON:
-			return value->length == 2 && (value->text[0] == '[' || value->text[0] == '{');
-		case EP_ARRAY:
-			return value->count == 0;
-		default:
-			return false;
-	}
-}
-
-static bool
-is_zero_enum(const EpProtoField *field, const EpValue *value)
-{
-	return field->enumeration != NULL && value->kind == EP_TEXT &&
-		   value->length == strlen(field->enumeration->values[0].name) &&
-		   memcmp(value->text, field->enumeration->values[0].name, value->length) == 0;
-}
-
 /* What the stream asks for: a message of the wrong type is refused instead of half filled. */
 static EpCode
 check_stream(ProtoDecoder *d)
@@ -594,9 +575,7 @@ check_stream(ProtoDecoder *d)
 
 		if (!missing && step->action != EP_ACT_MESSAGE)
 		{
-			const EpValue *value = value_at(d, d->root, step);
-
-			missing = is_empty(value) || is_zero_enum(step->field, value);
+			missing = ep_protobuf_is_empty(step->field, value_at(d, d->root, step));
 		}
 		if (missing)
 			return fail_at(d, step, EP_E_MISSING, d->event->offset,
@@ -618,15 +597,19 @@ decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 	d->stamp++;
 	d->known = 0;
 	d->raw = false;
+	d->unknown = (EpProtoUnknown){NULL, 0, 0};
 	if (!enter(d, d->root))
 		return no_memory(d);
 	code = walk(d, d->root, message, 0);
 	if (code == EP_OK && d->raw)
 		code = finish_raw(d);
-	if (code == EP_OK && d->needs)
+	if (code == EP_OK && d->needs && !d->partial)
 		code = check_required(d, d->root);
-	if (code == EP_OK)
+	if (code == EP_OK && !d->partial)
 		code = check_stream(d);
+	if (code == EP_OK && d->unknown.count > 0 &&
+		!ep_protobuf_unknown_give(&d->unknown, d->decoder, d->stamp, event))
+		code = no_memory(d);
 	if (event->field_count > d->capacity)
 		d->capacity = event->field_count;
 	return code;
@@ -688,6 +671,7 @@ protobuf_begin(EpDecoder *decoder)
 	if (d->root == NULL)
 		return no_memory(d);
 	d->needs = message->required_count > 0;
+	d->partial = strcmp(ep_decoder_option(decoder, "partial", ""), "true") == 0;
 	return read_required(d, ep_decoder_option(decoder, "required", ""));
 }
 

@@ -48,6 +48,47 @@ ep_protobuf_zero_value(const EpProtoField *field)
 	return value;
 }
 
+static bool
+is_zero(const EpValue *value)
+{
+	switch ((EpKind) value->kind)
+	{
+		case EP_NULL:
+			return true;
+		case EP_BOOL:
+			return !value->as.boolean;
+		case EP_INT:
+		case EP_UINT:
+			return value->as.u == 0;
+		case EP_FLOAT:
+		case EP_FLOAT4:
+			return value->as.f == 0;
+		case EP_TEXT:
+		case EP_BYTES:
+			return value->length == 0;
+		case EP_JSON:
+			return value->length == 2 && (value->text[0] == '[' || value->text[0] == '{');
+		case EP_ARRAY:
+			return value->count == 0;
+		default:
+			return false;
+	}
+}
+
+static bool
+is_zero_enum(const EpProtoField *field, const EpValue *value)
+{
+	return field->enumeration != NULL && value->kind == EP_TEXT &&
+		   value->length == strlen(field->enumeration->values[0].name) &&
+		   memcmp(value->text, field->enumeration->values[0].name, value->length) == 0;
+}
+
+bool
+ep_protobuf_is_empty(const EpProtoField *field, const EpValue *value)
+{
+	return is_zero(value) || is_zero_enum(field, value);
+}
+
 /* What the column holds while the field is absent and its message is not. */
 static EpValue
 blank_value(const EpProtoField *field)

@@ -43,14 +43,18 @@ struct EpProtoNode
 	const EpProtoStep **cases; /* by oneof: what is set in the event at hand */
 	EpField *blank;            /* what an empty message gives */
 	uint32_t leaf_count;
-	uint32_t base;  /* of its block in the event's fields */
-	uint64_t stamp; /* the event in which base was given */
-	bool present;   /* in that event */
+	uint32_t base;          /* of its block in the event's fields */
+	uint64_t stamp;         /* the event in which base was given */
+	bool present;           /* in that event */
+	uint32_t unknown_since; /* unknown records noted before are of an earlier life of it in that event */
 };
 
 /* A node for message at path (under outer, NULL for the top); NULL when memory is out. */
 extern EpProtoNode *
 ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path, const EpProtoNode *outer);
+
+/* Absent, or what an absent one would give? */
+extern bool ep_protobuf_is_empty(const EpProtoField *field, const EpValue *value);
 
 /* What an absent scalar without presence gives: 0, '', false, the enum's first name. */
 extern EpValue ep_protobuf_zero_value(const EpProtoField *field);
