@@ -50,5 +50,38 @@ CALL run_maintenance();
 SELECT step, failures, last_error FROM maintenance_log WHERE object = 'events' AND failures > 0;
 
 SELECT drop_stream('events');
+
+-- Frames of Confluent: magic byte, schema id, message indexes. Event is the second message of the file.
+SELECT create_stream('framed', 'protobuf', 'shop.Event', event_time => 'occurred_at', subject => 'shop', framing => 'confluent', route_by => 'what');
+SELECT map_schema_id(7, 'shop', 9);
+SELECT map_schema_id(-1, 'shop', 1);
+SELECT map_schema_id(7, 'shop', 1), map_schema_id(1000, 'shop', 2), map_schema_id(8, 'shop writer', 1);
+SELECT schema_id, subject, version FROM protobuf_schema_ids ORDER BY 1;
+INSERT INTO framed_raw (payload)
+SELECT frame || message(doc) FROM (VALUES
+    (1, '\x00000000070202'::bytea, '{"eventId": "1", "occurredAt": "2026-11-01T10:00:00Z", "view": {"page": "home"}}'::json),
+    (2, '\x00000003e80202', '{"eventId": "2", "occurredAt": "2026-11-01T10:00:00Z", "stream": {"viewers": 1}}'),
+    (3, '\x00000000070202', '{"eventId": "3", "occurredAt": "2026-11-01T10:00:00Z"}'),
+    (4, '\x00000000080202', '{"eventId": "4", "occurredAt": "2026-11-01T10:00:00Z", "kind": "KIND_KLICK"}'),
+    (5, '\x000000000700', '{"eventId": "of the first message of the file"}'),
+    (6, '\x0000000007040400', '{"eventId": "of a message in the third"}'),
+    (7, '\x00000000070264', '{"eventId": "of no message"}'),
+    (8, '\x000000000702ff', '{}'),
+    (9, '\x', '{"eventId": "without a frame"}'),
+    (10, '\x00000000', '{}')) v (n, frame, doc)
+ORDER BY n;
+SELECT raw_id, path, sqlstate, message, expected, found FROM rejected WHERE stream::text = 'framed' ORDER BY raw_id;
+-- Each case of the oneof has its table.
+SELECT route, target FROM stream_tables WHERE stream::text = 'framed' ORDER BY 1;
+SELECT event_id FROM framed;
+SELECT event_id, view_page FROM framed_view;
+SELECT event_id, stream_viewers FROM framed_stream;
+SELECT map_schema_id(8, 'shop', 2);
+SELECT alias('framed', 'kind', 'KIND_KLICK', 'KIND_CLICK');
+SELECT rejected, typed FROM replay('framed', ARRAY[4]);
+SELECT event_id, kind FROM framed ORDER BY 1;
+SELECT * FROM verify('framed', NULL);
+SELECT drop_stream('framed');
+DELETE FROM event_pipeline._protobuf_schema_id;
 DELETE FROM event_pipeline._protobuf_schema WHERE subject LIKE 'shop%';
 DROP SCHEMA protobuf_stream CASCADE;

@@ -34,6 +34,7 @@ typedef struct EpDecoder
 	EpArena *payload;           /* per payload */
 	EpArena *lasting;           /* per statement */
 	const void *schema;         /* protobuf: the compiled message type; else NULL */
+	const void *schema_ids;     /* protobuf: the ids that its frames may have (EpProtoIds), or NULL */
 	const char *const *options; /* name, value, name, value ..., NULL; the stream's format options */
 	bool (*interrupted)(void);  /* may be NULL; true: stop soon, answer EP_E_LIMIT */
 	void *state;

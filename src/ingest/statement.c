@@ -59,6 +59,7 @@ begin(EpStream *stream, EpRawSource *source)
 	ingest->decoder.payload = &ingest->payload;
 	ingest->decoder.lasting = &ingest->lasting;
 	ingest->decoder.schema = stream->message;
+	ingest->decoder.schema_ids = stream->schema_ids;
 	ingest->decoder.options = stream->options;
 	ingest->decoder.interrupted = interrupted;
 	ep_rescue_init(&ingest->rescue, &ingest->event_arena, context);

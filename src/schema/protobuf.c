@@ -296,7 +296,37 @@ ep_protobuf_message_version(const char *subject, int version, const char *full_n
 	return message;
 }
 
-/* AFTER each statement that changes _protobuf_schema, however it is changed. */
+const EpProtoIds *
+ep_protobuf_ids(const char *subject, const char *full_name, MemoryContext context)
+{
+	static EpStatement statement = {
+		"SELECT i.schema_id, i.subject, i.version FROM event_pipeline._protobuf_schema_id i"
+		" JOIN event_pipeline._protobuf_schema s USING (subject, version)"
+		" WHERE $2 = ANY (s.messages) AND ($1 IS NULL OR subject = $1) ORDER BY i.schema_id",
+		2,
+		{TEXTOID, TEXTOID}};
+	Datum values[2] = {subject == NULL ? (Datum) 0 : CStringGetTextDatum(subject),
+					   CStringGetTextDatum(full_name)};
+	uint64 count = ep_catalog_run(&statement, values, subject == NULL ? "n " : NULL);
+	EpProtoIds *ids = MemoryContextAllocZero(context, sizeof(EpProtoIds));
+	int *versions = palloc(sizeof(int) * Max(count, 1));
+	char **subjects = palloc(sizeof(char *) * Max(count, 1));
+	bool isnull;
+
+	ids->ids = MemoryContextAllocZero(context, sizeof(struct EpProtoId) * Max(count, 1));
+	ids->count = count;
+	for (uint64 i = 0; i < count; i++)
+	{
+		ids->ids[i].id = (uint32) DatumGetInt32(ep_catalog_datum(i, 1, &isnull));
+		subjects[i] = ep_catalog_text(i, 2);
+		versions[i] = DatumGetInt32(ep_catalog_datum(i, 3, &isnull));
+	}
+	for (uint64 i = 0; i < count; i++)
+		ids->ids[i].message = ep_protobuf_message_version(subjects[i], versions[i], full_name);
+	return ids;
+}
+
+/* AFTER each statement that changes _protobuf_schema or _protobuf_schema_id, however it is changed. */
 EP_FUNCTION(ep_protobuf_schema_changed);
 Datum
 ep_protobuf_schema_changed(PG_FUNCTION_ARGS)
@@ -304,6 +334,6 @@ ep_protobuf_schema_changed(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("_protobuf_schema_changed() can only be called as a trigger")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	CacheInvalidateRelcacheByRelid(ep_catalog_relation("_protobuf_schema"));
 	return PointerGetDatum(NULL);
 }

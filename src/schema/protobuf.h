@@ -6,7 +6,7 @@
 #define EP_SCHEMA_PROTOBUF_H
 
 #include "core/compat.h"
-#include "format/protobuf/protobuf_schema.h"
+#include "format/protobuf/protobuf_confluent.h"
 
 /*
  * The message type of that full name as the newest version of the subject that defines it has it;
@@ -19,6 +19,12 @@ extern const EpProtoMessage *ep_protobuf_message(const char *subject, const char
 /* The same in one version of a subject. */
 extern const EpProtoMessage *
 ep_protobuf_message_version(const char *subject, int version, const char *full_name);
+
+/*
+ * The schema ids that are mapped to versions which define the name, of the subject or of any, in context; the messages live like
+ * those above.  The caller has connected to SPI.
+ */
+extern const EpProtoIds *ep_protobuf_ids(const char *subject, const char *full_name, MemoryContext context);
 
 /* Changes with the registry; never 0.  Callers that keep compiled messages compare it. */
 extern uint64 ep_protobuf_generation(void);

@@ -238,7 +238,8 @@ static void
 load_options(EpStream *stream)
 {
 	static EpStatement statement = {
-		"SELECT e.key, e.value FROM event_pipeline._stream s, pg_catalog.jsonb_each_text(s.settings) e"
+		"SELECT e.key, e.value FROM event_pipeline._stream s,"
+		" pg_catalog.jsonb_each_text(s.settings || pg_catalog.jsonb_build_object('route_by', s.route_by)) e"
 		" WHERE s.stream_id = $1 AND e.value IS NOT NULL",
 		1,
 		{INT4OID}};
@@ -336,6 +337,7 @@ load_message(EpStream *stream)
 		return;
 	stream->message_generation = ep_protobuf_generation();
 	stream->message = ep_protobuf_message(stream->subject, stream->message_type);
+	stream->schema_ids = ep_protobuf_ids(stream->subject, stream->message_type, stream->context);
 }
 
 static void

@@ -92,7 +92,8 @@ typedef struct EpStream
 	Oid event_relation;
 	Oid owner; /* of the event table: DDL and writes run as it */
 	const EpFormat *format;
-	const void *message; /* compiled protobuf message, else NULL */
+	const void *message;    /* compiled protobuf message, else NULL */
+	const void *schema_ids; /* protobuf: EpProtoIds */
 	uint64 message_generation;
 	const char *message_type;
 	const char *subject;

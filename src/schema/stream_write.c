@@ -81,6 +81,8 @@ check_message_path(const char *option, const EpProtoMessage *message, const char
 
 	if (message == NULL || path == NULL)
 		return;
+	if (strcmp(option, "route_by") == 0 && ep_protobuf_find_oneof(message, path) >= 0)
+		return;
 	ep_arena_init(&arena, ep_palloc_allocator(CurrentMemoryContext), (size_t) 16 * 1024 * 1024);
 	ep_protobuf_writer_init(&writer, &arena, no_bytes, &error);
 	if (ep_protobuf_get_path(&writer, message, no_bytes, 0, path) == EP_E_MISSING)

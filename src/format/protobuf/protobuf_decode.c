@@ -8,9 +8,11 @@
  * in as.i, nanos in count), and what becomes ProtoJSON (records in text, count of them).
  *
  * Framing: none, the payload is one message; delimited, each message has its length as a varint
- * before it, and a bad one is refused alone; auto, each payload is looked at (protobuf_framing.h).  Server-free; raises nothing; bounded by the payload
+ * before it, and a bad one is refused alone; confluent, one message after a schema id (protobuf_confluent.h); auto, each payload is looked at (protobuf_framing.h).  Server-free; raises nothing; bounded by the payload
  * and the arenas.
  */
+#include "core/name.h"
+#include "format/protobuf/protobuf_confluent.h"
 #include "format/protobuf/protobuf_framing.h"
 #include "format/protobuf/protobuf_unknown.h"
 
@@ -29,12 +31,14 @@ typedef struct ProtoDecoder
 	uint32_t capacity; /* fields that the largest event so far had */
 	bool look;         /* framing is auto */
 	bool delimited;    /* the payload at hand has lengths */
+	bool confluent;    /* payloads have the frame of Confluent */
 	bool over;
 	bool raw;     /* some value of the event is raw */
 	bool needs;   /* some node has required fields */
 	bool partial; /* events are parts of messages: what they lack is no fault */
 	EpProtoUnknown unknown;
-	EpCursor left; /* of the payload */
+	int32_t route_by; /* the oneof whose case is the route; -1: none is */
+	EpCursor left;    /* of the payload */
 } ProtoDecoder;
 
 static EpCode walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth);
@@ -584,6 +588,18 @@ check_stream(ProtoDecoder *d)
 	return EP_OK;
 }
 
+/* The case of the oneof that the stream routes by, as part of a table name; NULL: none is set. */
+static const char *
+route_of(ProtoDecoder *d)
+{
+	const EpProtoStep *step = d->root->cases[d->route_by];
+	char *name = step == NULL ? NULL : ep_arena_alloc(d->decoder->arena, EP_NAME_MAX + 1);
+
+	if (name != NULL)
+		ep_name_from_segment(step->field->name, strlen(step->field->name), name, EP_NAME_MAX);
+	return name;
+}
+
 static EpCode
 decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 {
@@ -610,6 +626,8 @@ decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 	if (code == EP_OK && d->unknown.count > 0 &&
 		!ep_protobuf_unknown_give(&d->unknown, d->decoder, d->stamp, event))
 		code = no_memory(d);
+	if (code == EP_OK && d->route_by >= 0)
+		event->route = route_of(d);
 	if (event->field_count > d->capacity)
 		d->capacity = event->field_count;
 	return code;
@@ -661,16 +679,18 @@ protobuf_begin(EpDecoder *decoder)
 	decoder->state = d;
 	d->look = strcmp(framing, "auto") == 0;
 	d->delimited = strcmp(framing, "delimited") == 0;
-	if (!d->look && !d->delimited && strcmp(framing, "none") != 0)
+	d->confluent = strcmp(framing, "confluent") == 0;
+	if (!d->look && !d->delimited && !d->confluent && strcmp(framing, "none") != 0)
 	{
 		ep_fail(&decoder->error, EP_E_UNSUPPORTED, 0, "framing of a protobuf stream is unknown");
-		decoder->error.expected = "auto, none, delimited";
+		decoder->error.expected = "auto, none, delimited, confluent";
 		return EP_E_UNSUPPORTED;
 	}
 	d->root = ep_protobuf_node(decoder, message, &decoder->paths->root, NULL);
 	if (d->root == NULL)
 		return no_memory(d);
 	d->needs = message->required_count > 0;
+	d->route_by = ep_protobuf_find_oneof(message, ep_decoder_option(decoder, "route_by", ""));
 	d->partial = strcmp(ep_decoder_option(decoder, "partial", ""), "true") == 0;
 	return read_required(d, ep_decoder_option(decoder, "required", ""));
 }
@@ -716,7 +736,17 @@ protobuf_next(EpDecoder *decoder, EpEvent *event)
 	if (d->over)
 		return EP_DONE;
 	if (!d->delimited)
+	{
 		d->over = true;
+		if (d->confluent && (code = ep_protobuf_read_confluent(&message, decoder->schema_ids, decoder->arena,
+															   &decoder->error)) != EP_OK)
+		{
+			ep_event_reset(event);
+			event->bytes = (const char *) d->left.start;
+			event->length = ep_cursor_left(&d->left);
+			return code;
+		}
+	}
 	else
 	{
 		if (d->left.at == d->left.end && d->left.at != d->left.start)

@@ -222,3 +222,16 @@ ep_protobuf_type_name(uint8_t type)
 
 	return type < sizeof names / sizeof names[0] ? names[type] : "";
 }
+
+int32_t
+ep_protobuf_find_oneof(const EpProtoMessage *message, const char *name)
+{
+	for (uint32_t i = 0; i < message->field_count; i++)
+	{
+		int32_t oneof = message->fields[i].oneof;
+
+		if (oneof >= 0 && strcmp(message->oneofs[oneof], name) == 0)
+			return oneof;
+	}
+	return -1;
+}

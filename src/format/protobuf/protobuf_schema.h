@@ -180,6 +180,9 @@ ep_protobuf_find_field(const EpProtoMessage *message, const char *name, size_t l
 extern const EpProtoField *
 ep_protobuf_find_json_field(const EpProtoMessage *message, const char *name, size_t length);
 
+/* The number of a oneof by its name, -1 when there is none; those of `optional` do not count. */
+extern int32_t ep_protobuf_find_oneof(const EpProtoMessage *message, const char *name);
+
 /* Numbers above the direct table. */
 extern const EpProtoField *ep_protobuf_search_number(const EpProtoMessage *message, uint32_t number);
 
