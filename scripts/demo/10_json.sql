@@ -19,6 +19,6 @@ SELECT path, column_name, column_type FROM stream_columns WHERE stream = 'app_ev
 \echo
 \set ECHO queries
 INSERT INTO app_events_raw (payload) VALUES ('{"event_type": "click", "user_id": "seventeen", "occurred_at": "2026-03-01T09:00:00Z"}'), ('{"event_type": ');
-SELECT event_time, event_type, user_id, _ep_rescued FROM app_events WHERE event_time >= '2026-03-01 09:00';
+SELECT event_time, event_type, user_id, user_id__text FROM app_events WHERE event_time >= '2026-03-01 09:00';
 SELECT raw_id, stage, sqlstate, message, detail FROM rejected WHERE stream = 'app_events';
 \set ECHO none
