@@ -24,6 +24,7 @@ SELECT 'zz'::gpmf;
 SELECT '\x5354524d00010000'::gpmf;
 SELECT '\x44455643000100086162636473000005'::gpmf;
 SELECT '\x4445564300ffffff'::bytea::gpmf;
+SELECT '\x000000186674797069736f6d'::gpmf;
 SELECT gpmf(substr(log::bytea, 1, 1000)) FROM logs WHERE name = 'camera';
 
 -- what is in a log

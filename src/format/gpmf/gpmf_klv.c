@@ -48,6 +48,9 @@ ep_gpmf_klv_next(EpCursor *level, EpGpmfKlv *klv, EpError *error)
 	head = level->at;
 	if (ep_cursor_left(level) < 4)
 		return ep_fail(error, EP_E_TRUNCATED, ep_cursor_offset(level), "less than a key is left");
+	/* An MP4 has its first key after a size. */
+	if (ep_cursor_offset(level) == 0 && ep_cursor_left(level) >= 8 && memcmp(head + 4, "ftyp", 4) == 0)
+		return ep_fail(error, EP_E_SYNTAX, 0, "this is an MP4, not the GPMF log in it");
 	if (!key_is_legal(head))
 		return ep_fail(error, EP_E_SYNTAX, ep_cursor_offset(level),
 					   "key is not four letters, digits or spaces");
