@@ -28,4 +28,12 @@ SELECT * FROM st_state;
 SELECT event_pipeline._histogram_quantile('{"0": 1}', 0.5) AS none, event_pipeline._histogram_quantile('{"1": 1}', 0.5) AS one, event_pipeline._histogram_quantile('{"25": 10, "200": 1}', 0.99) AS last,
        event_pipeline._histogram_quantile('{}', 0.5) IS NULL AS nothing;
 DROP VIEW st_state;
+-- values are counted as rescued or discarded when their row is in: not those of duplicates and of what a constraint refuses
+SELECT event_pipeline.create_stream('sv', 'json', event_id => 'id', contract => '{"columns": "rescue", "paths": {"no": {"columns": "discard"}}}');
+INSERT INTO sv_raw (payload) VALUES ('{"id":1,"n":1}');
+ALTER TABLE sv ADD CHECK (n < 5);
+INSERT INTO sv_raw (payload) VALUES ('{"id":2,"n":2,"new":1,"no":1}'), ('{"id":2,"n":2,"new":1,"no":1}'), ('{"id":3,"n":9,"new":1,"no":1}');
+INSERT INTO sv_raw (payload) VALUES ('{"id":2,"n":2,"new":1,"no":1}');
+SELECT typed, rejected, duplicates, rescued, discarded_values FROM event_pipeline.stream_stats WHERE stream = 'sv';
+SELECT event_pipeline.drop_stream('sv');
 SELECT event_pipeline.drop_stream('st');

@@ -29,6 +29,8 @@ typedef struct EpRow
 	char *event_id;    /* NULL when the stream has none or the event has none */
 	const char *bytes; /* the event as it came, copied when the target might refuse it */
 	size_t length;
+	int rescued;   /* values, and */
+	int discarded; /* values: they count when the row is in */
 	EpRowState state;
 	struct EpRow *first; /* EP_ROW_HELD: the row with the same event_id that is written first */
 	bool refused;        /* by a constraint or a trigger */

@@ -222,7 +222,8 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 	set(row, target->seq, Int32GetDatum(row->seq));
 	if (rescue->count > 0)
 		set(row, target->rescued, ep_rescue_datum(rescue));
-	ingest->counters.rescued += rescue->count;
+	row->rescued = rescue->count;
+	row->discarded = builder.discarded;
 	if (keys->id != NULL)
 		row->event_id = ep_dedupe_id(&keys->id->value);
 	if (event->bytes != NULL && ep_writer_is_careful(ingest, row->work))
@@ -230,6 +231,5 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 		row->bytes = pnstrdup(event->bytes, event->length);
 		row->length = event->length;
 	}
-	ingest->counters.discarded_values += builder.discarded;
 	return NULL;
 }

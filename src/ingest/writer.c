@@ -500,6 +500,8 @@ succeeded(EpIngest *ingest, const EpRow *row)
 						 DatumGetTimestampTz(row->values[received_at - 1]) - row->time);
 	ingest->counters.events++;
 	ingest->counters.typed++;
+	ingest->counters.rescued += row->rescued;
+	ingest->counters.discarded_values += row->discarded;
 	ingest->counters.last_event = Max(ingest->counters.last_event, row->time);
 	touch(ingest, row->work, row->time);
 }
