@@ -8,7 +8,11 @@ ALTER TABLE app ADD COLUMN price numeric(4, 1), ADD COLUMN twice bigint GENERATE
 INSERT INTO app_raw (payload) VALUES ('{"price": 1.25, "twice": 7, "seen": 1}');
 SELECT price, price_0b44452a, twice, twice_b4a7d5f3, seen, _ep_rescued FROM app;
 SELECT path, column_name, column_type FROM stream_columns WHERE stream = 'app' ORDER BY path;
--- nor later
+-- what misfits a column that is adopted just now has its variant at once
+ALTER TABLE app ADD COLUMN at timestamptz, ADD COLUMN small int, ADD COLUMN label text;
+INSERT INTO app_raw (payload) VALUES ('{"at": "2026-03-01T00:00:00Z", "small": 30000000000, "label": 7, "seen": 9}');
+SELECT at, at__text, small, small__bigint, label, label__bigint, _ep_rescued FROM app WHERE seen = 9;
+-- a modifier that comes later is no better
 DROP VIEW app_bi;
 ALTER TABLE app ALTER COLUMN price_0b44452a TYPE numeric(4, 1);
 INSERT INTO app_raw (payload) VALUES ('{"price": 2.25, "seen": 2}');

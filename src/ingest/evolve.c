@@ -101,6 +101,9 @@ gather(Evolution *evolution)
 {
 	EpTargetWork *work = evolution->work;
 
+	if (evolution->room > 0)
+		evolution->room -= evolution->change.count; /* of the round before */
+	evolution->change.count = 0;
 	evolution->change.attributes = palloc(
 		sizeof(EpNewAttribute) * Max(Min(evolution->ingest->stream->max_new_columns, work->wish_count), 1));
 	for (int i = 0; i < work->wish_count; i++)
@@ -213,6 +216,26 @@ ep_ingest_hold(EpIngest *ingest, EpTargetWork *work)
 	return false;
 }
 
+/* Make what the wishes lack, and hold the table; false when they lacked nothing, or it cannot be made now. */
+static bool
+make_wished(Evolution *evolution)
+{
+	EpColumnChange *change = &evolution->change;
+	bool made = false;
+
+	gather(evolution);
+	if (change->count > 0)
+	{
+		made = make_columns(change);
+		if (made)
+			evolution->work->target->changed = true;
+		else
+			note_refusal(evolution);
+	}
+	(void) ep_ingest_hold(evolution->ingest, evolution->work);
+	return made;
+}
+
 static void
 evolve_columns(EpIngest *ingest, EpTargetWork *work)
 {
@@ -220,15 +243,9 @@ evolve_columns(EpIngest *ingest, EpTargetWork *work)
 		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}, .room = -1};
 
 	evolution.change.arena = &ingest->lasting;
-	gather(&evolution);
-	if (evolution.change.count > 0)
-	{
-		if (make_columns(&evolution.change))
-			work->target->changed = true;
-		else
-			note_refusal(&evolution);
-	}
-	(void) ep_ingest_hold(ingest, work);
+	/* Once more: a column that its owner had made may not hold what came for it, which then needs a variant. */
+	if (make_wished(&evolution))
+		(void) make_wished(&evolution);
 	settle(&evolution);
 }
 
