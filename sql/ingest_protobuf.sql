@@ -46,6 +46,7 @@ FROM events ORDER BY event_id;
 SELECT event_id, _ep_rescued FROM events WHERE _ep_rescued IS NOT NULL ORDER BY event_id;
 SELECT path, reason, column_types, value_count FROM wanted_columns WHERE stream::text = 'events' ORDER BY path COLLATE "C";
 SELECT * FROM verify('events', NULL);
+SELECT column_name, description FROM stream_columns WHERE stream::text = 'events' AND column_name IN ('sure', 'plain') ORDER BY 1;
 CALL run_maintenance();
 SELECT step, failures, last_error FROM maintenance_log WHERE object = 'events' AND failures > 0;
 

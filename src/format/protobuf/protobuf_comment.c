@@ -77,3 +77,27 @@ ep_protobuf_attach_comments(EpProtoBuild *build, const DraftFile *file)
 			attach_comment(build, file, location->path, location->n_path, comment);
 	}
 }
+
+bool
+ep_protobuf_comment_deprecated(EpProtoBuild *build, EpProtoMessage *message)
+{
+	static const char word[] = "Deprecated.";
+
+	for (uint32_t i = 0; i < message->field_count; i++)
+	{
+		EpProtoField *field = (EpProtoField *) &message->fields[i];
+		const char *comment = field->comment == NULL ? "" : field->comment;
+		char *text;
+
+		if (!field->deprecated)
+			continue;
+		text = ep_arena_alloc(build->arena, sizeof word + 1 + strlen(comment));
+		if (text == NULL)
+			return ep_protobuf_no_memory(build);
+		strcpy(text, word);
+		if (*comment != '\0')
+			strcat(strcat(text, " "), comment);
+		field->comment = text;
+	}
+	return true;
+}

@@ -731,6 +731,9 @@ compile(EpProtoBuild *build, const void *bytes, size_t length)
 			return false;
 	for (uint32_t i = 0; i < build->file_count; i++)
 		ep_protobuf_attach_comments(build, &build->files[i]);
+	for (uint32_t i = 0; i < build->schema->message_count; i++)
+		if (!ep_protobuf_comment_deprecated(build, &build->schema->messages[i]))
+			return false;
 	return true;
 }
 

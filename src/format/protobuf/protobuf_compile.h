@@ -120,4 +120,7 @@ extern bool ep_protobuf_file_features(EpProtoBuild *build, DraftFile *file);
 /* Give messages and fields the comments of the file's source. */
 extern void ep_protobuf_attach_comments(EpProtoBuild *build, const DraftFile *file);
 
+/* Let the comments of deprecated fields say so. */
+extern bool ep_protobuf_comment_deprecated(EpProtoBuild *build, EpProtoMessage *message);
+
 #endif /* EP_FORMAT_PROTOBUF_COMPILE_H */
