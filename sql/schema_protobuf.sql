@@ -69,6 +69,11 @@ SELECT count(*) FILTER (WHERE protobuf_get('gopro.events.v1.Event', m.payload, '
        count(*) FILTER (WHERE protobuf_get('gopro.events.v1.Event', m.payload, 'battery_mv') IS NOT DISTINCT FROM e.doc::jsonb ->> 'batteryMv') AS battery_mv,
        count(*) FILTER (WHERE protobuf_get('gopro.events.v1.Event', m.payload, 'labels')::jsonb = coalesce(e.doc::jsonb -> 'labels', '{}')) AS labels
 FROM protobuf_test.messages(protobuf_test.file('events.binpb')) m JOIN expected_v1 e USING (n);
+-- One document by two ways: as jsonb, made from the wire, and as the text read back.
+SELECT count(*), count(*) FILTER (WHERE protobuf_to_jsonb('gopro.events.v1.Event', payload, always_print_fields => always) =
+    protobuf_to_json('gopro.events.v1.Event', payload, always_print_fields => always)::text::jsonb) AS same
+FROM (SELECT payload FROM protobuf_test.messages(protobuf_test.file('events.binpb'))
+      UNION ALL SELECT payload FROM protobuf_test.messages(protobuf_test.file('v2_sample.binpb'))) m, (VALUES (true), (false)) a (always);
 SELECT protobuf_to_json('gopro.events.v1.App', '', always_print_fields => true);
 SELECT protobuf_to_json('gopro.events.v1.App', NULL), protobuf_to_json(NULL, ''), protobuf_get('gopro.events.v1.Event', '', 'app.name');
 

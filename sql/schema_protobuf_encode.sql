@@ -26,6 +26,12 @@ INSERT INTO example VALUES
 ('{"any":{"@type":"x/corners.v3.All","i32":1,"any":{"@type":"x/google.protobuf.Any","value":{"@type":"/google.protobuf.Value","value":[1]}}}}'),
 ('{"str":"nul \u0000"}');
 SELECT protobuf_to_json('corners.v3.All', json_to_protobuf('corners.v3.All', doc))::text = doc::text AS same FROM example;
+-- Straight to jsonb, which has no U+0000: the same, for every kind of field, map key and well-known type.
+SELECT protobuf_to_jsonb('corners.v3.All', m) = protobuf_to_json('corners.v3.All', m)::jsonb AS same,
+       protobuf_to_jsonb('corners.v3.All', m, always_print_fields => true)::text =
+       protobuf_to_json('corners.v3.All', m, always_print_fields => true)::jsonb::text AS all_printed
+FROM (SELECT json_to_protobuf('corners.v3.All', replace(doc::text, '\u0000', '')::json) AS m FROM example) e;
+SELECT protobuf_to_jsonb('google.protobuf.Timestamp', '\x0801', 'test encode') AS a_string;
 SELECT protobuf_to_json('corners.v2.Old', json_to_protobuf('corners.v2.Old',
     '{"[corners.v2.note]": "x", "id": "i", "size": "LARGE", "by_name": {"a": "GOOD"}, "part": {"x": 1}, "piece": [{"z": 2}], "p_int": 0}'));
 SELECT json_to_protobuf('corners.v3.All', '{}'), json_to_protobuf('corners.v3.All', NULL), jsonb_to_protobuf(NULL, '{}');

@@ -74,7 +74,8 @@ REVOKE EXECUTE ON FUNCTION _protobuf_roundtrip(text, bytea, text, int) FROM PUBL
 CREATE FUNCTION protobuf_get(message_type text, payload bytea, path text) RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_get';
 COMMENT ON FUNCTION protobuf_get(text, bytea, text) IS
-'one field of a protobuf message by its path (device.serial), as ->> would give it; NULL when it is absent. The rest is not decoded';
+'one field of a protobuf message by its path (device.serial), as ->> would give it; NULL when it is absent. The messages on the way must be well formed
+on the wire and have their required fields; what stands beside the path is not decoded';
 
 CREATE FUNCTION protobuf_fields(message_type text, OUT path text, OUT "column" text, OUT number int, OUT type text, OUT comment text)
     RETURNS SETOF record

@@ -4,7 +4,7 @@
  *	  and made.
  *
  * Thin: they find the message type (kept per call site until the registry changes), run the server-free
- * writer over an arena in a memory context of the call, and make a datum of its text.
+ * writer over an arena of the call site, and make a datum of its text or tokens.
  */
 #include "schema/protobuf.h"
 
@@ -15,6 +15,7 @@
 #include "format/protobuf/protobuf_rewrite.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "schema/protobuf_jsonb.h"
 #include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -28,7 +29,10 @@ typedef struct CallSite
 	char *name;
 	char *subject;         /* NULL: any */
 	int version;           /* 0: the newest */
-	MemoryContext context; /* of the three strings */
+	MemoryContext context; /* of the strings */
+	EpArena arena;         /* of a call; its first block is kept for the next */
+	char *path_text;       /* of protobuf_get; NULL: none yet */
+	EpProtoPath path;
 } CallSite;
 
 static bool
@@ -41,21 +45,32 @@ same_text(const char *kept, text *argument)
 	return strlen(kept) == length && memcmp(kept, VARDATA_ANY(argument), length) == 0;
 }
 
-static const EpProtoMessage *
-resolve(FmgrInfo *flinfo, text *name, text *subject, int version)
+static CallSite *
+call_site(FmgrInfo *flinfo)
 {
 	CallSite *site = flinfo->fn_extra;
 
 	if (site == NULL)
 	{
-		site = flinfo->fn_extra = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
+		site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
 		site->context =
 			AllocSetContextCreate(flinfo->fn_mcxt, "event_pipeline call site", ALLOCSET_SMALL_SIZES);
+		ep_arena_init(&site->arena, ep_palloc_allocator(flinfo->fn_mcxt), MaxAllocSize);
+		flinfo->fn_extra = site;
 	}
+	return site;
+}
+
+static const EpProtoMessage *
+resolve(FmgrInfo *flinfo, text *name, text *subject, int version)
+{
+	CallSite *site = call_site(flinfo);
+
 	if (site->message != NULL && site->generation == ep_protobuf_generation() && site->version == version &&
 		same_text(site->name, name) && same_text(site->subject, subject))
 		return site->message;
 	site->message = NULL;
+	site->path_text = NULL;
 	MemoryContextReset(site->context);
 	site->name = MemoryContextStrdup(site->context, text_to_cstring(name));
 	site->subject = subject == NULL ? NULL : MemoryContextStrdup(site->context, text_to_cstring(subject));
@@ -84,10 +99,16 @@ refuse(const EpError *error)
 	ep_protobuf_raise(error);
 }
 
+/*
+ * A writer over the call site's arena, to be reset when the result is made; a call that failed has left its
+ * blocks.
+ */
 static void
-start_writer(EpProtoWriter *writer, EpArena *arena, EpError *error, bytea *payload)
+start_writer(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpError *error, bytea *payload)
 {
-	ep_arena_init(arena, ep_palloc_allocator(CurrentMemoryContext), MaxAllocSize);
+	EpArena *arena = &call_site(fcinfo->flinfo)->arena;
+
+	ep_arena_reset(arena);
 	ep_protobuf_writer_init(writer, arena, (const uint8_t *) VARDATA_ANY(payload), error);
 	writer->interrupted = is_interrupted;
 }
@@ -104,12 +125,9 @@ resolve_arguments(FunctionCallInfo fcinfo)
 
 /* ---- protobuf to JSON ---- */
 
-/*
- * Arguments as protobuf_to_json has them; the text in writer. false: a strict argument is NULL. nul: the
- * result can hold \u0000.
- */
+/* Arguments as protobuf_to_json has them; the document in writer. false: a strict argument is NULL. */
 static bool
-write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpArena *arena, bool nul)
+write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, bool tokenizes)
 {
 	const EpProtoMessage *message;
 	bytea *payload;
@@ -119,8 +137,9 @@ write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpArena *arena, bool 
 		return false;
 	message = resolve_arguments(fcinfo);
 	payload = PG_GETARG_BYTEA_PP(1);
-	start_writer(writer, arena, &error, payload);
-	writer->nul = nul;
+	start_writer(fcinfo, writer, &error, payload);
+	writer->tokenizes = tokenizes;
+	writer->nul = !tokenizes; /* json can hold \u0000, jsonb cannot */
 	writer->always_print = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	if (ep_protobuf_write_json(writer, message, (const uint8_t *) VARDATA_ANY(payload),
 							   VARSIZE_ANY_EXHDR(payload)) != EP_OK)
@@ -136,13 +155,12 @@ Datum
 ep_protobuf_to_json(PG_FUNCTION_ARGS)
 {
 	EpProtoWriter writer;
-	EpArena arena;
 	text *json;
 
-	if (!write_json(fcinfo, &writer, &arena, true))
+	if (!write_json(fcinfo, &writer, false))
 		PG_RETURN_NULL();
 	json = cstring_to_text_with_len(writer.text, (int) writer.length);
-	ep_arena_free(&arena);
+	ep_arena_reset(writer.arena);
 	PG_RETURN_TEXT_P(json);
 }
 
@@ -152,16 +170,12 @@ Datum
 ep_protobuf_to_jsonb(PG_FUNCTION_ARGS)
 {
 	EpProtoWriter writer;
-	EpArena arena;
 	Datum jsonb;
 
-	if (!write_json(fcinfo, &writer, &arena, false))
+	if (!write_json(fcinfo, &writer, true))
 		PG_RETURN_NULL();
-	ep_protobuf_put_terminator(&writer);
-	if (writer.full)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(writer.text));
-	ep_arena_free(&arena);
+	jsonb = ep_protobuf_jsonb(&writer);
+	ep_arena_reset(writer.arena);
 	PG_RETURN_DATUM(jsonb);
 }
 
@@ -226,7 +240,6 @@ ep_protobuf_roundtrip(PG_FUNCTION_ARGS)
 {
 	EpProtoWriter writer;
 	EpProtoBytes bytes = {.data = (uint8_t *) ""};
-	EpArena arena;
 	EpError error;
 	const EpProtoMessage *message;
 	bytea *payload;
@@ -235,17 +248,38 @@ ep_protobuf_roundtrip(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	message = resolve_arguments(fcinfo);
 	payload = PG_GETARG_BYTEA_PP(1);
-	start_writer(&writer, &arena, &error, payload);
-	bytes.arena = &arena;
+	start_writer(fcinfo, &writer, &error, payload);
+	bytes.arena = writer.arena;
 	if (ep_protobuf_rewrite(&writer, message, (const uint8_t *) VARDATA_ANY(payload),
 							VARSIZE_ANY_EXHDR(payload), &bytes) != EP_OK)
 		refuse(&error);
 	payload = (bytea *) cstring_to_text_with_len((char *) bytes.data, (int) bytes.length);
-	ep_arena_free(&arena);
+	ep_arena_reset(writer.arena);
 	PG_RETURN_BYTEA_P(payload);
 }
 
 /* ---- one path ---- */
+
+/* The path in the message type, kept per call site with it. */
+static const EpProtoPath *
+resolve_path(FmgrInfo *flinfo, const EpProtoMessage *message, text *path)
+{
+	CallSite *site = call_site(flinfo);
+	char *spelled;
+
+	if (site->path_text != NULL && same_text(site->path_text, path))
+		return &site->path;
+	spelled = text_to_cstring(path);
+	site->path_text = NULL;
+	if (!ep_protobuf_find_path(message, spelled, &site->path))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("message type \"%s\" has no path \"%s\"", message->full_name, spelled),
+			 errhint("Paths are field names joined by \".\"; protobuf_fields(message_type) lists them.")));
+	site->path_text = MemoryContextStrdup(site->context, spelled);
+	return &site->path;
+}
 
 /*
  * protobuf_get(message_type text, payload bytea, path text) returns text
@@ -255,27 +289,21 @@ Datum
 ep_protobuf_get(PG_FUNCTION_ARGS)
 {
 	const EpProtoMessage *message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), NULL, 0);
+	const EpProtoPath *path = resolve_path(fcinfo->flinfo, message, PG_GETARG_TEXT_PP(2));
 	bytea *payload = PG_GETARG_BYTEA_PP(1);
-	char *path = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	EpProtoWriter writer;
-	EpArena arena;
 	EpError error;
 	EpCode code;
-	text *result;
+	text *result = NULL;
 
-	start_writer(&writer, &arena, &error, payload);
-	code = ep_protobuf_get_path(&writer, message, (const uint8_t *) VARDATA_ANY(payload),
-								VARSIZE_ANY_EXHDR(payload), path);
-	if (code == EP_E_MISSING && error.path == NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("message type \"%s\" has no path \"%s\"", message->full_name, path),
-			 errhint("Paths are field names joined by \".\"; protobuf_fields(message_type) lists them.")));
+	start_writer(fcinfo, &writer, &error, payload);
+	code = ep_protobuf_get_path(&writer, path, (const uint8_t *) VARDATA_ANY(payload),
+								VARSIZE_ANY_EXHDR(payload));
 	if (code != EP_OK && code != EP_DONE)
 		refuse(&error);
-	result = code == EP_DONE ? NULL : cstring_to_text_with_len(writer.text, (int) writer.length);
-	ep_arena_free(&arena);
+	if (code == EP_OK)
+		result = cstring_to_text_with_len(writer.text, (int) writer.length);
+	ep_arena_reset(writer.arena);
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(result);

@@ -74,23 +74,17 @@ check_path(const char *option, const char *path)
 static void
 check_message_path(const char *option, const EpProtoMessage *message, const char *path)
 {
-	static const uint8_t no_bytes[1];
-	EpProtoWriter writer;
-	EpArena arena;
-	EpError error;
+	EpProtoPath found;
 
 	if (message == NULL || path == NULL)
 		return;
 	if (strcmp(option, "route_by") == 0 && ep_protobuf_find_oneof(message, path) >= 0)
 		return;
-	ep_arena_init(&arena, ep_palloc_allocator(CurrentMemoryContext), (size_t) 16 * 1024 * 1024);
-	ep_protobuf_writer_init(&writer, &arena, no_bytes, &error);
-	if (ep_protobuf_get_path(&writer, message, no_bytes, 0, path) == EP_E_MISSING)
+	if (!ep_protobuf_find_path(message, path, &found))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s \"%s\" is no field of message type \"%s\"", option, path, message->full_name),
 				 errhint("event_pipeline.protobuf_fields() lists the fields.")));
-	ep_arena_free(&arena);
 }
 
 static char *

@@ -452,11 +452,14 @@ get(const char *hex, const char *path)
 	uint8_t bytes[256];
 	size_t length = from_hex(hex, bytes);
 	EpProtoWriter writer;
+	EpProtoPath found;
 	EpCode code;
 
+	if (!ep_protobuf_find_path(message_of(corners, "corners.v3.All"), path, &found))
+		return "no such path";
 	ep_arena_reset(&arena);
 	ep_protobuf_writer_init(&writer, &arena, bytes, &json_error);
-	code = ep_protobuf_get_path(&writer, message_of(corners, "corners.v3.All"), bytes, length, path);
+	code = ep_protobuf_get_path(&writer, &found, bytes, length);
 	if (code == EP_DONE)
 		return NULL;
 	if (code != EP_OK)
@@ -474,12 +477,17 @@ one_path_is_read_alone(void)
 	CHECK_TEXT(get("", "inner.b"), NULL);
 	CHECK_TEXT(get("", "o_i32"), NULL);
 	CHECK_TEXT(get("10 05", "i64"), "5");
-	CHECK_TEXT(get("", "inner.nope"), "message type has no such path");
-	CHECK_TEXT(get("", "i32.nope"), "message type has no such path");
+	CHECK_TEXT(get("10 05 10 06 12 01 00", "i64"), "6");
+	CHECK_TEXT(get("10 05 0b", "i64"), "protobuf group is not ended");
+	CHECK_TEXT(get("", "inner.nope"), "no such path");
+	CHECK_TEXT(get("", "i32.nope"), "no such path");
 	CHECK_TEXT(get("fa 01 00", "at"), "1970-01-01T00:00:00Z");
 	CHECK_TEXT(get("9a 01 01 22", "r_str"), "[\"\\\"\"]");
 	CHECK_TEXT(get("e2 01 02 08 01 e8 01 05", "c_inner.a"), NULL);
 	CHECK_TEXT(get("e2 01 02 08 01 e8 01 05", "cInt"), "5");
+	CHECK_TEXT(get("e2 01 02 08 01 e8 01 05 e2 01 03 12 01 41", "c_inner"), "{\"b\":\"A\"}");
+	CHECK_TEXT(get("e2 01 02 08 01 e2 01 03 12 01 41", "c_inner"), "{\"a\":1,\"b\":\"A\"}");
+	CHECK_TEXT(get("e2 01 02 08 01 ea 01 01 05", "c_inner.a"), "1");
 }
 
 int

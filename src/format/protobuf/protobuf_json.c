@@ -1,6 +1,6 @@
 /*
  * protobuf_json.c
- *	  ProtoJSON of messages: members, arrays, maps; and one path out of a message.
+ *	  ProtoJSON of messages: members, arrays, maps.
  *
  * Server-free.  A member is written name first and taken back when its value turns out to be
  * nothing (a list whose elements were all unknown numbers of a closed enum).
@@ -34,7 +34,7 @@ put_packed(EpProtoWriter *writer, const EpProtoField *field, const EpProtoRecord
 		if (ep_protobuf_unknown_value(field, element.bits))
 			continue;
 		if (!*first)
-			ep_protobuf_put_char(writer, ',');
+			ep_protobuf_put_mark(writer, ',');
 		*first = false;
 		if ((code = ep_protobuf_put_scalar(writer, field, &element)) != EP_OK)
 			return code;
@@ -50,7 +50,7 @@ put_array(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, in
 {
 	bool first = true;
 
-	ep_protobuf_put_char(writer, '[');
+	ep_protobuf_put_mark(writer, '[');
 	for (size_t i = span.first; i < span.end; i++)
 	{
 		EpProtoRecord record = writer->records[i];
@@ -63,7 +63,7 @@ put_array(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, in
 			continue;
 		}
 		if (!first)
-			ep_protobuf_put_char(writer, ',');
+			ep_protobuf_put_mark(writer, ',');
 		first = false;
 		code = field->message != NULL
 				   ? ep_protobuf_put_message(writer, field->message, (EpProtoSpan){i, i + 1}, depth + 1)
@@ -71,7 +71,7 @@ put_array(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, in
 		if (code != EP_OK)
 			return code;
 	}
-	ep_protobuf_put_char(writer, ']');
+	ep_protobuf_put_mark(writer, ']');
 	*empty = first;
 	return EP_OK;
 }
@@ -213,23 +213,33 @@ settle_keys(EpProtoWriter *writer, EpProtoSpan pairs)
 	return EP_OK;
 }
 
+/* A key that is a number or bool: its text, as a string. */
+static EpCode
+put_number_key(EpProtoWriter *writer, const EpProtoRecord *key)
+{
+	bool tokenizes = writer->tokenizes;
+	size_t from;
+	EpCode code;
+
+	from = ep_protobuf_open_text(writer);
+	writer->tokenizes = false;
+	writer->bare = true;
+	code = ep_protobuf_put_scalar(writer, key->field, key);
+	writer->tokenizes = tokenizes;
+	writer->bare = false;
+	ep_protobuf_close_text(writer, from, EP_TOKEN_KEY);
+	return code;
+}
+
 static EpCode
 put_key(EpProtoWriter *writer, const EpProtoRecord *key)
 {
-	bool quotes =
-		key->field->type != EP_PROTO_STRING && ep_protobuf_scalar_type(key->field->type) != EP_TYPE_NONE;
-	bool wide = key->field->type == EP_PROTO_INT64 || key->field->type == EP_PROTO_UINT64 ||
-				key->field->type == EP_PROTO_SINT64 || key->field->type == EP_PROTO_FIXED64 ||
-				key->field->type == EP_PROTO_SFIXED64; /* these are quoted already */
-	EpCode code;
+	EpCode code = key->field->type == EP_PROTO_STRING ? ep_protobuf_put_scalar(writer, key->field, key)
+													  : put_number_key(writer, key);
 
-	quotes = quotes && !wide;
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
-	code = ep_protobuf_put_scalar(writer, key->field, key);
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
-	ep_protobuf_put_char(writer, ':');
+	if (writer->tokenizes && code == EP_OK && !writer->full)
+		writer->tokens[writer->token_count - 1].kind = EP_TOKEN_KEY;
+	ep_protobuf_put_mark(writer, ':');
 	return code;
 }
 
@@ -260,7 +270,7 @@ put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, i
 		code = settle_keys(writer, pairs);
 	else if (code == EP_OK)
 		settle_few_keys(writer, pairs);
-	ep_protobuf_put_char(writer, '{');
+	ep_protobuf_put_mark(writer, '{');
 	for (size_t i = pairs.first; code == EP_OK && i < pairs.end; i += 2)
 	{
 		EpProtoRecord key = writer->records[i];
@@ -269,7 +279,7 @@ put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, i
 		if (key.dead)
 			continue;
 		if (!first)
-			ep_protobuf_put_char(writer, ',');
+			ep_protobuf_put_mark(writer, ',');
 		first = false;
 		if ((code = put_key(writer, &key)) != EP_OK)
 			break;
@@ -278,7 +288,7 @@ put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, i
 				   : ep_protobuf_put_scalar(writer, value.field, &value);
 		writer->count = pairs.end;
 	}
-	ep_protobuf_put_char(writer, '}');
+	ep_protobuf_put_mark(writer, '}');
 	writer->count = pairs.first;
 	*empty = first;
 	return code == EP_OK ? check_room(writer) : code;
@@ -344,7 +354,7 @@ ep_protobuf_is_default(const EpProtoField *field, const EpProtoRecord *record)
 static EpCode
 put_member(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, int depth, bool *first)
 {
-	size_t before = writer->length;
+	size_t before = writer->length, tokens_before = writer->token_count;
 	bool empty = false;
 	EpCode code;
 
@@ -352,19 +362,14 @@ put_member(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, i
 		!field->owner->map_entry && ep_protobuf_is_default(field, &writer->records[span.end - 1]))
 		return EP_OK;
 	if (!*first)
-		ep_protobuf_put_char(writer, ',');
-	if (field->extension) /* its name has brackets, nothing to escape */
-	{
-		ep_protobuf_put_char(writer, '"');
-		ep_protobuf_put(writer, field->json_name, strlen(field->json_name));
-		ep_protobuf_put_char(writer, '"');
-	}
-	else
-		ep_protobuf_put_quoted(writer, (const uint8_t *) field->json_name, strlen(field->json_name));
-	ep_protobuf_put_char(writer, ':');
+		ep_protobuf_put_mark(writer, ',');
+	ep_protobuf_put_name(writer, field->json_name);
 	code = put_value(writer, field, span, depth, &empty);
 	if (empty && !writer->always_print)
+	{
 		writer->length = before;
+		writer->token_count = tokens_before;
+	}
 	else
 		*first = false;
 	return code;
@@ -443,9 +448,9 @@ ep_protobuf_put_message(EpProtoWriter *writer, const EpProtoMessage *message, Ep
 		writer->count = base;
 		return code;
 	}
-	ep_protobuf_put_char(writer, '{');
+	ep_protobuf_put_mark(writer, '{');
 	code = ep_protobuf_put_members(writer, message, slices, depth, true);
-	ep_protobuf_put_char(writer, '}');
+	ep_protobuf_put_mark(writer, '}');
 	return code == EP_OK ? check_room(writer) : code;
 }
 
@@ -476,53 +481,4 @@ ep_protobuf_write_field(EpProtoWriter *writer, const EpProtoField *field, const 
 		code = ep_protobuf_put_field(writer, field, span, depth);
 	writer->count = span.first;
 	return code == EP_OK ? check_room(writer) : code;
-}
-
-/* From span's message to the records of one field in it. */
-static EpCode
-descend(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan slices, int depth, EpProtoSpan *records)
-{
-	EpProtoSpan found;
-	EpCode code = ep_protobuf_scan(writer, field->owner, slices, depth, &found);
-
-	if (code != EP_OK)
-		return code;
-	do
-	{
-		*records = ep_protobuf_next_group(writer, found);
-		found.first = records->end;
-	} while (records->first < records->end && writer->records[records->first].field != field);
-	return EP_OK;
-}
-
-EpCode
-ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoMessage *message, const uint8_t *bytes,
-					 size_t length, const char *path)
-{
-	EpProtoRecord whole = {NULL, bytes, length, EP_WIRE_LEN, false};
-	EpProtoSpan span = {writer->count, writer->count + 1};
-	EpCode code = ep_protobuf_push(writer, whole);
-	bool absent = false;
-
-	for (int depth = 0; code == EP_OK; depth++)
-	{
-		size_t segment = strcspn(path, ".");
-		const EpProtoField *field = message == NULL ? NULL : ep_protobuf_find_field(message, path, segment);
-
-		if (field == NULL || (path[segment] == '.' && field->repeated))
-			return ep_protobuf_writer_fail(writer, EP_E_MISSING, NULL, "message type has no such path", NULL);
-		if (!absent)
-			code = descend(writer, field, span, depth, &span);
-		absent = absent || (span.first == span.end && field->presence);
-		if (path[segment] == '\0')
-		{
-			if (code != EP_OK || absent)
-				return code != EP_OK ? code : EP_DONE;
-			writer->bare = true;
-			return ep_protobuf_put_field(writer, field, span, depth);
-		}
-		path += segment + 1;
-		message = field->message;
-	}
-	return code;
 }

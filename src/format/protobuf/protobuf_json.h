@@ -1,6 +1,6 @@
 /*
  * protobuf_json.h
- *	  ProtoJSON straight from the wire, into a growing text in an arena.
+ *	  ProtoJSON straight from the wire, into a growing text in an arena, or into tokens.
  *
  * A message is scanned into records on a stack, put into the order of field numbers, and written;
  * sub-messages do the same on top of it, so memory is bounded by the bytes on the open path.
@@ -23,6 +23,38 @@ typedef struct EpProtoRecord
 	bool dead; /* a map entry that a later one replaces, a oneof case that lost */
 } EpProtoRecord;
 
+/*
+ * What a document is made of, for a reader that wants no text: objects and arrays as their brackets, members
+ * as a key and their value.
+ */
+typedef enum EpProtoTokenKind
+{
+	EP_TOKEN_OBJECT = '{',
+	EP_TOKEN_OBJECT_END = '}',
+	EP_TOKEN_ARRAY = '[',
+	EP_TOKEN_ARRAY_END = ']',
+	EP_TOKEN_KEY = 'k',
+	EP_TOKEN_STRING = 's',
+	EP_TOKEN_NUMBER = 'n',  /* as text */
+	EP_TOKEN_DECIMAL = 'd', /* integer / 10^places */
+	EP_TOKEN_TRUE = 't',
+	EP_TOKEN_FALSE = 'f',
+	EP_TOKEN_NULL = '0'
+} EpProtoTokenKind;
+
+typedef struct EpProtoToken
+{
+	uint8_t kind; /* EpProtoTokenKind */
+	uint8_t places;
+	uint32_t
+		length; /* of text: a key, string or number; in the payload, the schema or the arena, no NUL after it */
+	union
+	{
+		const char *text;
+		int64_t integer;
+	} as;
+} EpProtoToken;
+
 typedef struct EpProtoWriter
 {
 	EpArena *arena;
@@ -35,7 +67,10 @@ typedef struct EpProtoWriter
 	uint32_t ticks;
 	char *text;
 	size_t length, capacity;
-	bool full; /* the arena gave nothing: the text is of no use */
+	bool full;      /* the arena gave nothing: text and tokens are of no use */
+	bool tokenizes; /* into tokens; text then holds what they point to */
+	EpProtoToken *tokens;
+	size_t token_count, token_capacity;
 	EpProtoRecord *records;
 	size_t count, record_capacity;
 } EpProtoWriter;
@@ -43,9 +78,6 @@ typedef struct EpProtoWriter
 /* start is where the payload begins; error is filled when something is refused. */
 extern void
 ep_protobuf_writer_init(EpProtoWriter *writer, EpArena *arena, const uint8_t *start, EpError *error);
-
-/* Append the NUL that ends a C string; length does not count it. */
-extern void ep_protobuf_put_terminator(EpProtoWriter *writer);
 
 /* Append a whole message. */
 extern EpCode ep_protobuf_write_json(EpProtoWriter *writer, const EpProtoMessage *message,
@@ -59,14 +91,27 @@ extern EpCode ep_protobuf_write_json(EpProtoWriter *writer, const EpProtoMessage
 extern EpCode ep_protobuf_write_field(EpProtoWriter *writer, const EpProtoField *field,
 									  const EpProtoRecord *records, size_t count, int depth) EP_CHECK_RESULT;
 
+/* The fields on the way to a value, outermost first. */
+typedef struct EpProtoPath
+{
+	const EpProtoField *fields[EP_PROTO_DEPTH + 1];
+	int count;
+} EpProtoPath;
+
 /*
- * The value at a path of .proto or JSON names joined by '.' ("device.serial"), as ->> gives it: strings
- * without quotes, messages as JSON.  EP_OK with the text in the writer; EP_DONE when it is absent (an
- * absent message on the way, or a field with presence that is not set); EP_E_MISSING when the
- * message type has no such path.
+ * A path of .proto or JSON names joined by '.' ("device.serial"); false when the message type has none
+ * such.  Only its last field may be repeated.
  */
-extern EpCode ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoMessage *message, const uint8_t *bytes,
-								   size_t length, const char *path) EP_CHECK_RESULT;
+extern bool
+ep_protobuf_find_path(const EpProtoMessage *message, const char *text, EpProtoPath *path) EP_CHECK_RESULT;
+
+/*
+ * The value at a path, as ->> gives it: strings without quotes, messages as JSON.  EP_OK with the text in the
+ * writer; EP_DONE when it is absent (an absent message on the way, or a field with presence that is not set).
+ * The messages on the way must be well formed on the wire; values and messages beside it are not looked into.
+ */
+extern EpCode ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoPath *path, const uint8_t *bytes,
+								   size_t length) EP_CHECK_RESULT;
 
 /*
  * An item of a message set becomes the record of its field; what is none is left alone.  start is where

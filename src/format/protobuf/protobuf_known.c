@@ -127,7 +127,8 @@ put_any_value(EpProtoWriter *writer, const EpProtoMessage *message, const EpProt
 	if (target == NULL || target->map_entry)
 		return ep_protobuf_writer_fail(writer, EP_E_UNSUPPORTED, url.data,
 									   "protobuf Any holds a type that the schema does not have", NULL);
-	ep_protobuf_put(writer, "{\"@type\":", 9);
+	ep_protobuf_put_mark(writer, '{');
+	ep_protobuf_put_name(writer, "@type");
 	if ((code = ep_protobuf_put_string(writer, &message->fields[0], url.data, (size_t) url.bits)) != EP_OK ||
 		(code = ep_protobuf_push(writer, slice)) != EP_OK)
 		return code;
@@ -135,10 +136,11 @@ put_any_value(EpProtoWriter *writer, const EpProtoMessage *message, const EpProt
 		code = ep_protobuf_put_members(writer, target, span, depth + 1, false);
 	else
 	{
-		ep_protobuf_put(writer, ",\"value\":", 9);
+		ep_protobuf_put_mark(writer, ',');
+		ep_protobuf_put_name(writer, "value");
 		code = ep_protobuf_put_message(writer, target, span, depth + 1);
 	}
-	ep_protobuf_put_char(writer, '}');
+	ep_protobuf_put_mark(writer, '}');
 	return code;
 }
 
@@ -152,7 +154,8 @@ put_any(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan found,
 
 	if ((type == NULL || type->bits == 0) && (value == NULL || value->bits == 0))
 	{
-		ep_protobuf_put(writer, "{}", 2);
+		ep_protobuf_put_mark(writer, '{');
+		ep_protobuf_put_mark(writer, '}');
 		return EP_OK;
 	}
 	if (type == NULL)
@@ -184,7 +187,7 @@ put_value(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan foun
 			return ep_protobuf_put_field(writer, field, all_of(writer, message, found, field->index), depth);
 		break;
 	}
-	ep_protobuf_put(writer, "null", 4); /* null_value, and a Value with nothing set */
+	ep_protobuf_put_null(writer); /* null_value, and a Value with nothing set */
 	return EP_OK;
 }
 

@@ -59,12 +59,91 @@ ep_protobuf_put_char(EpProtoWriter *writer, char c)
 	writer->text[writer->length++] = c;
 }
 
+/* ---- tokens ---- */
+
 void
-ep_protobuf_put_terminator(EpProtoWriter *writer)
+ep_protobuf_put_token(EpProtoWriter *writer, EpProtoToken token)
 {
-	ep_protobuf_put_char(writer, '\0');
-	if (!writer->full)
-		writer->length--;
+	if (writer->token_count == writer->token_capacity)
+	{
+		size_t capacity = writer->token_capacity == 0 ? 128 : writer->token_capacity * 2;
+		EpProtoToken *tokens = writer->full ? NULL : ep_arena_array(writer->arena, capacity, sizeof *tokens);
+
+		if (tokens == NULL)
+		{
+			writer->full = true;
+			return;
+		}
+		if (writer->token_count > 0)
+			memcpy(tokens, writer->tokens, writer->token_count * sizeof *tokens);
+		writer->tokens = tokens;
+		writer->token_capacity = capacity;
+	}
+	writer->tokens[writer->token_count++] = token;
+}
+
+static void
+put_text_token(EpProtoWriter *writer, EpProtoTokenKind kind, const char *text, size_t length)
+{
+	EpProtoToken token = {.kind = (uint8_t) kind, .length = (uint32_t) length, .as.text = text};
+
+	ep_protobuf_put_token(writer, token);
+}
+
+static void
+put_decimal_token(EpProtoWriter *writer, int64_t integer, int places)
+{
+	EpProtoToken token = {.kind = EP_TOKEN_DECIMAL, .places = (uint8_t) places, .as.integer = integer};
+
+	ep_protobuf_put_token(writer, token);
+}
+
+size_t
+ep_protobuf_open_text(EpProtoWriter *writer)
+{
+	if (!writer->bare && !writer->tokenizes)
+		ep_protobuf_put_char(writer, '"');
+	return writer->length;
+}
+
+void
+ep_protobuf_close_text(EpProtoWriter *writer, size_t from, EpProtoTokenKind kind)
+{
+	if (writer->tokenizes)
+		put_text_token(writer, kind, writer->text + from, writer->length - from);
+	else if (!writer->bare)
+		ep_protobuf_put_char(writer, '"');
+}
+
+/* null, true, false */
+static void
+put_word(EpProtoWriter *writer, EpProtoTokenKind kind, const char *word)
+{
+	if (writer->tokenizes)
+		ep_protobuf_put_token(writer, (EpProtoToken){.kind = (uint8_t) kind});
+	else
+		ep_protobuf_put(writer, word, strlen(word));
+}
+
+void
+ep_protobuf_put_null(EpProtoWriter *writer)
+{
+	put_word(writer, EP_TOKEN_NULL, "null");
+}
+
+/* The name of a member, and its colon. */
+void
+ep_protobuf_put_name(EpProtoWriter *writer, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (writer->tokenizes)
+	{
+		put_text_token(writer, EP_TOKEN_KEY, name, length);
+		return;
+	}
+	ep_protobuf_put_quoted(writer, (const uint8_t *) name, length);
+	ep_protobuf_put_char(writer, ':');
 }
 
 /* ---- numbers ---- */
@@ -84,6 +163,11 @@ put_unsigned(EpProtoWriter *writer, uint64_t n)
 void
 ep_protobuf_put_integer(EpProtoWriter *writer, int64_t n)
 {
+	if (writer->tokenizes)
+	{
+		put_decimal_token(writer, n, 0);
+		return;
+	}
 	if (n < 0)
 		ep_protobuf_put_char(writer, '-');
 	put_unsigned(writer, n < 0 ? 0 - (uint64_t) n : (uint64_t) n);
@@ -92,15 +176,12 @@ ep_protobuf_put_integer(EpProtoWriter *writer, int64_t n)
 static void
 put_quoted_integer(EpProtoWriter *writer, bool negative, uint64_t magnitude)
 {
-	bool quotes = !writer->bare;
+	size_t from = ep_protobuf_open_text(writer);
 
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
 	if (negative)
 		ep_protobuf_put_char(writer, '-');
 	put_unsigned(writer, magnitude);
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
+	ep_protobuf_close_text(writer, from, EP_TOKEN_STRING);
 }
 
 static void
@@ -123,6 +204,13 @@ put_special(EpProtoWriter *writer, double n)
 	return true;
 }
 
+/* A decimal that is this double to the last bit or so: is its float n, and not for a doubt at a tie? */
+static bool
+reads_as_float(double decimal, float n)
+{
+	return (float) (decimal * (1 - 1e-15)) == n && (float) (decimal * (1 + 1e-15)) == n;
+}
+
 /*
  * Most numbers that people send have few decimals: the least k for which some m / 10^k is n.  Both
  * are exact below 2^53, so their quotient is the double (or float) that the decimal reads as.
@@ -130,21 +218,26 @@ put_special(EpProtoWriter *writer, double n)
 static bool
 put_decimal(EpProtoWriter *writer, double n, bool single)
 {
-	double scale = 1, limit = single ? 1e6 : 1e15;
+	double scale = 1, limit = single ? 1e9 : 1e15;
 	char text[24];
 	size_t at = sizeof text;
 
 	if (fabs(n) < 1e-3)
 		return false;
-	for (int places = 1; places <= 6; places++)
+	for (int places = 1; places <= (single ? 11 : 17); places++)
 	{
 		double m = nearbyint(n * (scale *= 10));
 		uint64_t digits;
 
 		if (fabs(m) >= limit)
 			return false;
-		if (single ? (float) (m / scale) != (float) n : m / scale != n)
+		if (single ? !reads_as_float(m / scale, (float) n) : m / scale != n)
 			continue;
+		if (writer->tokenizes)
+		{
+			put_decimal_token(writer, (int64_t) m, places);
+			return true;
+		}
 		digits = (uint64_t) fabs(m);
 		for (int i = 0; i < places || digits > 0 || i == places; i++, digits /= 10)
 		{
@@ -160,21 +253,35 @@ put_decimal(EpProtoWriter *writer, double n, bool single)
 	return false;
 }
 
-/* The fewest digits that read back; subnormal numbers may do with fewer than 15. */
+static void
+put_number(EpProtoWriter *writer, const char *text)
+{
+	size_t from = writer->length;
+
+	ep_protobuf_put(writer, text, strlen(text));
+	if (writer->tokenizes)
+		put_text_token(writer, EP_TOKEN_NUMBER, writer->text + from, writer->length - from);
+}
+
+/*
+ * The fewest digits that read back: 17 always do, and put_decimal has tried up to 15 of numbers that are
+ * neither small nor large; subnormal numbers may do with fewer.
+ */
 void
 ep_protobuf_put_double(EpProtoWriter *writer, double n)
 {
 	char text[40];
+	int digits = fabs(n) < DBL_MIN ? 1 : fabs(n) < 1e-3 || fabs(n) >= 1e14 ? 15 : 16;
 
 	if (put_special(writer, n) || put_decimal(writer, n, false))
 		return;
-	for (int digits = fabs(n) < DBL_MIN ? 1 : 15; digits <= 17; digits++)
+	for (; digits <= 17; digits++)
 	{
 		snprintf(text, sizeof text, "%.*g", digits, n);
-		if (strtod(text, NULL) == n)
+		if (digits == 17 || strtod(text, NULL) == n)
 			break;
 	}
-	ep_protobuf_put(writer, text, strlen(text));
+	put_number(writer, text);
 }
 
 static void
@@ -190,7 +297,7 @@ put_float(EpProtoWriter *writer, float n)
 		if (strtof(text, NULL) == n)
 			break;
 	}
-	ep_protobuf_put(writer, text, strlen(text));
+	put_number(writer, text);
 }
 
 /* ---- strings ---- */
@@ -210,12 +317,31 @@ put_escape(EpProtoWriter *writer, uint8_t c)
 	ep_protobuf_put(writer, text, strlen(text));
 }
 
+/* Eight bytes without control characters, quotes and backslashes? */
+static inline bool
+needs_no_escape(const uint8_t *bytes)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t word = ep_load_le64(bytes);
+	uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+	uint64_t control = (word - ones * 0x20) & ~word;
+
+	quote = (quote - ones) & ~quote;
+	backslash = (backslash - ones) & ~backslash;
+	return ((control | quote | backslash) & (ones * 0x80)) == 0;
+}
+
 /* text is valid UTF-8. */
 void
 ep_protobuf_put_quoted(EpProtoWriter *writer, const uint8_t *text, size_t length)
 {
 	size_t plain = 0;
 
+	if (writer->tokenizes)
+	{
+		put_text_token(writer, EP_TOKEN_STRING, (const char *) text, length);
+		return;
+	}
 	if (writer->bare)
 	{
 		ep_protobuf_put(writer, (const char *) text, length);
@@ -224,6 +350,10 @@ ep_protobuf_put_quoted(EpProtoWriter *writer, const uint8_t *text, size_t length
 	ep_protobuf_put_char(writer, '"');
 	for (size_t i = 0; i < length; i++)
 	{
+		while (length - i >= 8 && needs_no_escape(text + i))
+			i += 8;
+		if (i == length)
+			break;
 		if (text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
 			continue;
 		ep_protobuf_put(writer, (const char *) text + plain, i - plain);
@@ -254,10 +384,8 @@ static void
 put_base64(EpProtoWriter *writer, const uint8_t *bytes, size_t length)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	bool quotes = !writer->bare;
+	size_t from = ep_protobuf_open_text(writer);
 
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
 	for (size_t i = 0; i < length && !writer->full; i += 3)
 	{
 		size_t left = length - i;
@@ -272,8 +400,7 @@ put_base64(EpProtoWriter *writer, const uint8_t *bytes, size_t length)
 			text[2] = '=';
 		ep_protobuf_put(writer, text, 4);
 	}
-	if (quotes)
-		ep_protobuf_put_char(writer, '"');
+	ep_protobuf_close_text(writer, from, EP_TOKEN_STRING);
 }
 
 static void
@@ -282,7 +409,7 @@ put_enum(EpProtoWriter *writer, const EpProtoEnum *enumeration, int32_t number)
 	const char *name = ep_protobuf_enum_name(enumeration, number);
 
 	if (enumeration->null_value && name != NULL)
-		ep_protobuf_put(writer, "null", 4);
+		ep_protobuf_put_null(writer);
 	else if (name != NULL)
 		put_literal(writer, name);
 	else
@@ -327,7 +454,7 @@ ep_protobuf_put_scalar(EpProtoWriter *writer, const EpProtoField *field, const E
 			ep_protobuf_put_integer(writer, (uint32_t) bits);
 			break;
 		case EP_PROTO_BOOL:
-			ep_protobuf_put(writer, bits != 0 ? "true" : "false", bits != 0 ? 4 : 5);
+			put_word(writer, bits != 0 ? EP_TOKEN_TRUE : EP_TOKEN_FALSE, bits != 0 ? "true" : "false");
 			break;
 		case EP_PROTO_ENUM:
 			put_enum(writer, field->enumeration, (int32_t) bits);
@@ -384,14 +511,14 @@ civil_date(int64_t days, int *year, int *month, int *day)
 	*year = (int) (year_of_era + era * 400 + (*month <= 2));
 }
 
-/* A text in quotes; bare, without them. */
+/* Characters that need no escape. */
 static void
-put_trimmed(EpProtoWriter *writer, const char *text, size_t length)
+put_made_text(EpProtoWriter *writer, const char *text, size_t length)
 {
-	if (writer->bare)
-		ep_protobuf_put(writer, text + 1, length - 2);
-	else
-		ep_protobuf_put(writer, text, length);
+	size_t from = ep_protobuf_open_text(writer);
+
+	ep_protobuf_put(writer, text, length);
+	ep_protobuf_close_text(writer, from, EP_TOKEN_STRING);
 }
 
 /* In range: the caller has checked. */
@@ -405,7 +532,6 @@ ep_protobuf_put_timestamp(EpProtoWriter *writer, int64_t seconds, int32_t nanos)
 	char *at = text;
 
 	civil_date(days, &year, &month, &day);
-	*at++ = '"';
 	at = write_digits(at, (uint32_t) year, 4);
 	*at++ = '-';
 	at = write_digits(at, (uint32_t) month, 2);
@@ -419,8 +545,7 @@ ep_protobuf_put_timestamp(EpProtoWriter *writer, int64_t seconds, int32_t nanos)
 	at = write_digits(at, (uint32_t) rest % 60, 2);
 	at = write_fraction(at, (uint32_t) nanos);
 	*at++ = 'Z';
-	*at++ = '"';
-	put_trimmed(writer, text, (size_t) (at - text));
+	put_made_text(writer, text, (size_t) (at - text));
 }
 
 void
@@ -433,15 +558,13 @@ ep_protobuf_put_duration(EpProtoWriter *writer, int64_t seconds, int32_t nanos)
 
 	for (uint64_t n = magnitude; n >= 10; n /= 10)
 		digits++;
-	*at++ = '"';
 	if (seconds < 0 || nanos < 0)
 		*at++ = '-';
 	for (int i = digits - 1; i >= 0; i--, magnitude /= 10)
 		at[i] = (char) ('0' + magnitude % 10);
 	at = write_fraction(at + digits, (uint32_t) (nanos < 0 ? -nanos : nanos));
 	*at++ = 's';
-	*at++ = '"';
-	put_trimmed(writer, text, (size_t) (at - text));
+	put_made_text(writer, text, (size_t) (at - text));
 }
 
 bool

@@ -19,6 +19,9 @@ typedef struct EpProtoSpan
 /* protobuf_text.c */
 extern void ep_protobuf_put(EpProtoWriter *writer, const char *text, size_t length);
 extern void ep_protobuf_put_char(EpProtoWriter *writer, char c);
+extern void ep_protobuf_put_token(EpProtoWriter *writer, EpProtoToken token);
+extern void ep_protobuf_put_name(EpProtoWriter *writer, const char *name);
+extern void ep_protobuf_put_null(EpProtoWriter *writer);
 extern void ep_protobuf_put_quoted(EpProtoWriter *writer, const uint8_t *text, size_t length);
 extern void ep_protobuf_put_integer(EpProtoWriter *writer, int64_t n);
 extern void ep_protobuf_put_double(EpProtoWriter *writer, double n);
@@ -28,6 +31,23 @@ extern EpCode ep_protobuf_put_string(EpProtoWriter *writer, const EpProtoField *
 									 size_t length) EP_CHECK_RESULT;
 extern EpCode ep_protobuf_put_scalar(EpProtoWriter *writer, const EpProtoField *field,
 									 const EpProtoRecord *record) EP_CHECK_RESULT;
+
+/*
+ * A text that is written piece by piece: a string in quotes (bare, without them), or a token of that kind.
+ * open gives what close takes.
+ */
+extern size_t ep_protobuf_open_text(EpProtoWriter *writer);
+extern void ep_protobuf_close_text(EpProtoWriter *writer, size_t from, EpProtoTokenKind kind);
+
+/* Brackets, commas and colons; the last two are no tokens. */
+static inline void
+ep_protobuf_put_mark(EpProtoWriter *writer, char mark)
+{
+	if (!writer->tokenizes)
+		ep_protobuf_put_char(writer, mark);
+	else if (mark != ',' && mark != ':')
+		ep_protobuf_put_token(writer, (EpProtoToken){.kind = (uint8_t) mark});
+}
 
 /* protobuf_scan.c */
 extern EpCode ep_protobuf_push(EpProtoWriter *writer, EpProtoRecord record) EP_CHECK_RESULT;
