@@ -7,6 +7,7 @@ SET search_path = contracts;
 -- Each word of columns and types. The first statement of a table makes its columns whatever the word.
 SELECT event_pipeline.create_stream('w_' || w, 'json', contract => jsonb_build_object('columns', w, 'types', w))
 FROM unnest('{evolve,rescue,reject,discard,freeze}'::text[]) w;
+SELECT stream, format, raw_table, settings, contract FROM event_pipeline.streams WHERE stream ~ '^w_' ORDER BY 1;
 CREATE PROCEDURE send(stream text, VARIADIC payloads text[]) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('INSERT INTO %I (payload) SELECT unnest($1)', stream || '_raw') USING payloads;

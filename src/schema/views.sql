@@ -75,6 +75,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION _histogram_quantile(jsonb, double precision) IS 'a quantile of a histogram of schema/histogram.h: the middle of its bucket, within 6 %';
 
+CREATE VIEW streams AS
+SELECT s.event_table::text AS stream, s.raw_table, s.format, s.message_type, s.event_time, s.event_id, s.route_by,
+       s.partition_interval, s.raw_retention, s.retention, s.settings, s.contract, s.created_at
+FROM _stream s
+JOIN pg_catalog.pg_class c ON c.oid = s.event_table
+WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+COMMENT ON VIEW streams IS 'each stream as create_stream() and alter_stream() were told';
+COMMENT ON COLUMN streams.settings IS 'settings and options of the format that differ from their defaults';
+COMMENT ON COLUMN streams.contract IS 'what it does about the unexpected, where that is not evolve';
+
 CREATE VIEW stream_stats AS
 SELECT s.event_table::text AS stream, s.format,
        coalesce(sum(n.raw_rows), 0)::bigint AS raw_rows, coalesce(sum(n.bytes), 0)::bigint AS bytes,
@@ -107,4 +117,4 @@ COMMENT ON COLUMN stream_stats.lag_p99 IS 'the same of 99 %';
 COMMENT ON COLUMN stream_stats.discarded IS 'events that the contract dropped';
 COMMENT ON COLUMN stream_stats.discarded_values IS 'attributes that the contract dropped of events that have a row';
 
-GRANT SELECT ON stream_columns, stream_tables, schema_log, rejected, wanted_columns, stream_stats TO PUBLIC;
+GRANT SELECT ON streams, stream_columns, stream_tables, schema_log, rejected, wanted_columns, stream_stats TO PUBLIC;
