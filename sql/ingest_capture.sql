@@ -151,4 +151,9 @@ DROP TABLE other;
 SELECT event_pipeline.drop_stream('app', keep_tables => true);
 INSERT INTO app_raw (payload) VALUES ('{"note": "cut off"}');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'app_raw'::regclass ORDER BY 1;
+
+-- Long names that begin alike, also in letters of several bytes: their default partitions are told apart.
+SELECT event_pipeline.create_stream(s, 'json') FROM unnest(ARRAY[repeat('long', 12) || 'one', repeat('long', 12) || 'two', repeat('я', 28) || '1', repeat('я', 28) || '2']) s;
+SELECT count(*) FROM pg_class WHERE relnamespace = 'ingest_capture'::regnamespace AND relname ~ '_raw_default$';
+SELECT event_pipeline.drop_stream(s) FROM unnest(ARRAY[repeat('long', 12) || 'one', repeat('long', 12) || 'two', repeat('я', 28) || '1', repeat('я', 28) || '2']) s;
 DROP SCHEMA ingest_capture CASCADE;

@@ -130,9 +130,11 @@ BEGIN
         EXECUTE pg_catalog.format('ALTER TABLE %s ALTER COLUMN payload SET STORAGE EXTERNAL', raw_table);
     END IF;
     PERFORM @extschema@._partition_create(raw_table, 'received_at', partition_interval);
-    -- Raw rows must land even when nobody has made a partition for today.
+    -- Raw rows must land even when nobody has made a partition for today. A name too long is cut and told apart by its hash.
     EXECUTE pg_catalog.format('CREATE TABLE %I.%I PARTITION OF %s DEFAULT', schema_name,
-                              pg_catalog.left(table_name, 40) OPERATOR(pg_catalog.||) '_raw_default', raw_table);
+        CASE WHEN pg_catalog.octet_length(table_name) OPERATOR(pg_catalog.<=) 51 THEN table_name
+             ELSE pg_catalog.left(table_name, 10) OPERATOR(pg_catalog.||) '_' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.md5(table_name), 8)
+        END OPERATOR(pg_catalog.||) '_raw_default', raw_table);
     IF event_id IS NOT NULL THEN
         EXECUTE pg_catalog.format($sql$
             CREATE TABLE %1$I.%2$I (
