@@ -46,10 +46,16 @@ SELECT typstorage FROM pg_type WHERE typname = 'gpmf';
 SELECT length(log::bytea), pg_column_size(log), gpmf_device_names(log) FROM large;
 -- names need the headers alone
 CREATE FUNCTION buffers(query text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE plan jsonb;
+DECLARE
+    plan jsonb;
+    least_count bigint;
 BEGIN
-    EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT json) ' || query INTO plan;
-    RETURN (plan #>> '{0,Plan,Shared Hit Blocks}')::bigint + (plan #>> '{0,Plan,Shared Read Blocks}')::bigint;
+    -- The least of some: what the caches of the session have to read again is not meant.
+    FOR i IN 1..5 LOOP
+        EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT json) ' || query INTO plan;
+        least_count := least(least_count, (plan #>> '{0,Plan,Shared Hit Blocks}')::bigint + (plan #>> '{0,Plan,Shared Read Blocks}')::bigint);
+    END LOOP;
+    RETURN least_count;
 END $$;
 SELECT buffers('SELECT gpmf_device_names(log) FROM large') * 5 < buffers('SELECT gpmf_hash(log) FROM large') AS names_are_cheap;
 SELECT l.name, gpmf_device_names(l.log) = ARRAY(SELECT DISTINCT ON (device_id) device_name FROM gpmf_streams(l.log) ORDER BY device_id) AS same FROM logs l WHERE log IS NOT NULL ORDER BY 1;
