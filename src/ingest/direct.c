@@ -45,6 +45,7 @@ direct_event(EpIngest *ingest, const EpRawRow *row, int32 seq, EpEvent *event)
 	}
 	ingest->stopped = true;
 	ingest->source->mark(ingest->source);
+	ingest->source->first_id = row->raw_id;
 	ingest->source->first_seq = seq;
 }
 

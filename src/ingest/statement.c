@@ -137,19 +137,20 @@ void
 ep_ingest_walk(EpIngest *ingest, const EpVisitor *visitor)
 {
 	bool counts = visitor->first && ingest->source->wants == NULL;
-	int32 from = ingest->source->first_seq;
+	EpRawSource *source = ingest->source;
 	EpRawRow row;
 
-	ingest->source->rewind(ingest->source);
-	while (!ingest->stopped && ingest->source->next(ingest->source, ingest->row_context, &row))
+	source->rewind(source);
+	while (!ingest->stopped && source->next(source, ingest->row_context, &row))
 	{
+		int32 from = row.raw_id == source->first_id ? source->first_seq : 0;
+
 		if (counts && from == 0) /* else it was counted when walking stopped there */
 		{
 			ingest->counters.raw_rows++;
 			ingest->counters.bytes += row.length;
 		}
 		walk_row(ingest, &row, visitor, from);
-		from = 0;
 		MemoryContextReset(ingest->row_context);
 	}
 }

@@ -39,7 +39,9 @@ typedef struct EpRawSource
 	bool (*wants)(struct EpRawSource *source, const EpRawRow *row, int32 seq);
 	/* from now on, rewind goes to the row that was handed out last; needed by ep_ingest_some alone */
 	void (*mark)(struct EpRawSource *source);
-	int32 first_seq; /* events before it, of the row that rewind goes to, are done; 0: none */
+	int64
+		first_id; /* the row that was marked, or 0; by its raw_id, for it may be gone when rows are read again */
+	int32 first_seq; /* its events before this one are done */
 } EpRawSource;
 
 /* What the statement knows of one target beyond the cache. */
