@@ -67,6 +67,13 @@ has_room(Evolution *evolution)
 	return evolution->change.count < evolution->room;
 }
 
+/* What was said of the path for this target, else what has been said of it since. */
+static const char *
+comment_of(const EpWish *wish)
+{
+	return wish->comment != NULL ? wish->comment : wish->path->comment;
+}
+
 /* One wish becomes a new attribute or variant, joins one, or gets a reason why not. */
 static void
 gather_wish(Evolution *evolution, EpWish *wish)
@@ -88,7 +95,7 @@ gather_wish(Evolution *evolution, EpWish *wish)
 		evolution->change.attributes[evolution->change.count++] =
 			(EpNewAttribute){.identity = wish->identity,
 							 .path = wish->path,
-							 .comment = wish->path->comment,
+							 .comment = comment_of(wish),
 							 .type = wish->guess.type,
 							 .wide = wish->guess.wide,
 							 .untyped = wish->untyped,
@@ -166,7 +173,7 @@ add_spelling(EpIngest *ingest, EpTarget *target, EpAttribute *attribute, const E
 		return;
 	attribute->spellings++;
 	ep_registry_add_path(target, ep_path_to_text(wish->path, &ingest->lasting), wish->identity,
-						 attribute->column_name, attribute->type, false, wish->path->comment, wish->raw_id);
+						 attribute->column_name, attribute->type, false, comment_of(wish), wish->raw_id);
 }
 
 /* Every wish gets its column, or the reason why its values are rescued. */

@@ -21,6 +21,13 @@ may_vary(const EpStream *stream, const EpPath *path)
 	return ep_contract_of_path(stream->contract, EP_CONTRACT_TYPES, path, NULL) == EP_POLICY_EVOLVE;
 }
 
+/* A format may say another thing of the same path for each target. */
+static char *
+copy_comment(EpIngest *ingest, const EpPath *path)
+{
+	return path->comment == NULL ? NULL : MemoryContextStrdup(ingest->context, path->comment);
+}
+
 /* A new wish; its number from 1, or 0 when there are too many. */
 static int
 add_wish(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_id)
@@ -35,8 +42,10 @@ add_wish(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_i
 		else
 			work->wishes = repalloc(work->wishes, work->wish_capacity * sizeof(EpWish));
 	}
-	work->wishes[work->wish_count++] =
-		(EpWish){.path = field->path, .untyped = field->value.untyped, .raw_id = raw_id};
+	work->wishes[work->wish_count++] = (EpWish){.path = field->path,
+												.comment = copy_comment(ingest, field->path),
+												.untyped = field->value.untyped,
+												.raw_id = raw_id};
 	ingest->stream->stale = true; /* the marks we leave are this statement's alone */
 	ingest->surprises++;
 	return work->wish_count;

@@ -24,8 +24,8 @@
 #include "format/gpmf/gpmf_json.h"
 #include "format/gpmf/gpmf_quirks.h"
 
-#define MAX_COMMENT 200 /* bytes of a comment that several unknown streams share */
-#define TEXT_ROOM 32    /* bytes of one text element */
+#define MAX_NOTE 160 /* bytes of the comment of an unknown element */
+#define TEXT_ROOM 32 /* bytes of one text element */
 #define INTERRUPT_EVERY 4096
 
 /* Fields that every sample has, in this order; the element columns follow, clock_missing is last. */
@@ -119,32 +119,34 @@ column_path(EpDecoder *decoder, const Column *column)
 	return path;
 }
 
-/* Add what a stream says of a shared column (v1 of acc1 in m/s2) to its comment. */
+/* Append text between before and after; nothing when there is none or it is long. */
+static void
+append_said(char *note, const char *before, EpGpmfText text, const char *after)
+{
+	size_t length = strlen(note);
+
+	if (text.bytes != NULL && text.length > 0 && text.length <= 48)
+		snprintf(note + length, MAX_NOTE - length, "%s%.*s%s", before, (int) text.length, text.bytes, after);
+}
+
+/*
+ * What a stream says of an unknown element: "value 1 of acc1 (Acceleration), m/s2".  Streams share the path v1, so it
+ * is said anew for each of them, in a buffer that stays with the path.
+ */
 static void
 note_unknown(EpDecoder *decoder, EpPath *path, const EpGpmfStream *stream, unsigned element)
 {
-	EpGpmfText unit = ep_gpmf_stream_unit(stream, element, decoder->payload);
 	EpArena *arena = path->id == EP_PATH_TRANSIENT ? decoder->payload : &decoder->paths->arena;
-	char note[100];
-	const char *said = path->comment == NULL ? "" : path->comment;
-	size_t length;
-	char *comment;
+	char *note = path->owner;
 
-	if (unit.bytes == NULL || unit.length == 0 || unit.length > 64)
-		snprintf(note, sizeof note, "value %u of %s", element + 1, stream->fourcc);
-	else
-		snprintf(note, sizeof note, "value %u of %s, %.*s", element + 1, stream->fourcc, (int) unit.length,
-				 unit.bytes);
-	length = strlen(said) + strlen(note) + 3;
-	if (strstr(said, note) != NULL || length > MAX_COMMENT)
+	if (note == NULL)
+		note = path->owner = ep_arena_alloc(arena, MAX_NOTE);
+	if (note == NULL)
 		return;
-	comment = ep_arena_alloc(arena, length);
-	if (comment == NULL)
-		return;
-	strcpy(comment, said);
-	strcat(comment, *said != '\0' ? "; " : "");
-	strcat(comment, note);
-	path->comment = comment;
+	snprintf(note, MAX_NOTE, "value %u of %s", element + 1, stream->fourcc);
+	append_said(note, " (", stream->name, ")");
+	append_said(note, ", ", ep_gpmf_stream_unit(stream, element, decoder->payload), "");
+	path->comment = note;
 }
 
 /* The path of an element that no table knows: v1 .. vn, or v1_text where it is text. */
