@@ -22,6 +22,10 @@ SELECT create_drone_telemetry_view('drone', 'drone_logs');
 SELECT _ep_raw_id, clock_missing, boot_s, throttle_percent, remaining_percent, battery_v, utc_minus_boot_s FROM drone ORDER BY _ep_raw_id, boot_s;
 SELECT count(*) FROM drone WHERE event_time >= '2020-09-13 12:26:41Z' AND event_time < '2020-09-14';
 SELECT a.attname FROM pg_attribute a WHERE attrelid = 'drone'::regclass AND attnum > 0 AND col_description(attrelid, attnum) IS NULL;
+-- the view is in the stream's way, and says so
+SELECT drop_stream('drone_logs');
+SELECT drop_stream('drone_logs', keep_tables => true);
+SELECT count(*) FROM drone;
 DROP VIEW drone;
 -- a stream of positions alone
 SELECT create_stream('positions', 'gpmf', fourccs => 'GLPI');
@@ -29,4 +33,6 @@ INSERT INTO positions_raw (payload) VALUES (decode(:'drone', 'hex'));
 SELECT create_drone_telemetry_view('"Drone view"', 'positions');
 SELECT count(*), count(latitude), count(battery_v), count(throttle_percent) FROM "Drone view";
 DROP VIEW "Drone view";
-SELECT drop_stream('drone_logs'), drop_stream('positions');
+SELECT drop_stream('positions');
+SET client_min_messages = warning;
+DROP SCHEMA drone_view_test CASCADE;

@@ -216,6 +216,7 @@ DECLARE
     event_table regclass := @extschema@._stream_to_drop(stream);
     tables      record;
     relation    regclass;
+    dependents  text;
 BEGIN
     SELECT * INTO tables FROM @extschema@._stream_tables(event_table);
     PERFORM @extschema@._stream_forget(event_table);
@@ -238,6 +239,11 @@ BEGIN
             EXECUTE pg_catalog.format('DROP TABLE %s', relation);
         END IF;
     END LOOP;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    GET STACKED DIAGNOSTICS dependents = PG_EXCEPTION_DETAIL;
+    RAISE EXCEPTION 'cannot drop stream "%" because other objects depend on its tables', stream
+        USING ERRCODE = 'dependent_objects_still_exist', DETAIL = dependents,
+              HINT = 'Drop these first, or leave the tables where they are: drop_stream(..., keep_tables => true).';
 END
 $$;
 COMMENT ON FUNCTION drop_stream(text, boolean) IS
