@@ -43,6 +43,10 @@ SELECT count(*) FROM gpmf_samples(NULL), gpmf_streams(NULL);
 SELECT * FROM logs, gpmf_samples(log, 'PACK') WHERE name = 'odd';
 SELECT * FROM logs, gpmf_samples(log, 'BADT') WHERE name = 'odd';
 SELECT m.* FROM logs, gpmf_metadata(log) m WHERE name = 'settings' OR (name = 'text_clock' AND payload = 1) ORDER BY name, "offset";
+-- 64-bit integers beyond what float8 holds
+SELECT key, type, value, exact FROM logs, gpmf_metadata(log) WHERE name = 'odd' AND type = 'J';
+SELECT jsonb_path_query(gpmf_to_jsonb(log), '$.devices[*].streams[*] ? (@.fourcc == "HUGE").data[*][1]') FROM logs WHERE name = 'odd';
+SELECT key, exact FROM gpmf_metadata('\x444556430001003c5354524d0001003453544d504a080001002000000000000154494d536a080002ffdfffffffffffff80000000000000004c4153544201000201020000');
 SELECT jsonb_path_query(gpmf_to_jsonb(log), '$.devices[*].streams[*] ? (@.fourcc == "SCEN" || @.fourcc == "GUID" || @.fourcc == "ZERO")') FROM logs ORDER BY name;
 SELECT gpmf_to_jsonb(log) - 'devices' FROM logs ORDER BY name;
 
@@ -56,6 +60,10 @@ SELECT event_time, boot_s, height_m FROM camera_logs_glpi ORDER BY event_time;
 SELECT scene, scene_probability FROM camera_logs_scen ORDER BY event_time, sample LIMIT 2;
 SELECT label FROM camera_logs_note ORDER BY event_time;
 SELECT v1, clock_missing, abs(extract(epoch FROM event_time - received_at) - t) < 0.00001 AS arrival_plus_t FROM camera_logs_fixq ORDER BY sample;
+-- an unknown element has its own stream's name and unit as comment
+SELECT target, column_name, description, col_description(target, attnum) = description AS commented
+FROM stream_columns JOIN pg_attribute ON attrelid = target AND attname = column_name
+WHERE stream = 'camera_logs' AND column_name ~ '^v1' ORDER BY target::text;
 SELECT column_name, column_type, description FROM stream_columns WHERE target::text IN ('camera_logs_pr_1', 'camera_logs_vfrh') ORDER BY 1;
 SELECT seq, stage, path, sqlstate, message, detail, encode(payload, 'hex') AS payload FROM rejected WHERE stream = 'camera_logs' ORDER BY raw_id, seq;
 SELECT drop_stream('camera_logs');

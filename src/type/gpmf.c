@@ -188,6 +188,22 @@ ep_gpmf_duration(PG_FUNCTION_ARGS)
 
 /* ---- jsonb ---- */
 
+/* A number; a 64-bit integer that a double cannot hold, and that nothing has changed, by its own digits. */
+static void
+json_value(EpGpmfJson *json, const EpGpmfElement *element, const uint8_t *sample, double value)
+{
+	uint64_t raw = element->type == 'j' || element->type == 'J' ? ep_load_be64(sample + element->at) : 0;
+
+	if (fabs(value) < 9007199254740992.0 || value != ep_gpmf_number(element->type, sample + element->at))
+		ep_gpmf_json_number(json, value);
+	else if (element->type == 'j')
+		ep_gpmf_json_integer(json, (int64_t) raw);
+	else if (element->type == 'J')
+		ep_gpmf_json_unsigned(json, raw);
+	else
+		ep_gpmf_json_number(json, value);
+}
+
 /* [t, value, ...] of one sample, texts in their places. */
 static void
 json_sample(EpGpmfJson *json, const EpGpmfSample *sample)
@@ -201,7 +217,7 @@ json_sample(EpGpmfJson *json, const EpGpmfSample *sample)
 		if (ep_gpmf_type_is_text(sample->elements[i].type))
 			ep_gpmf_json_text(json, text, ep_gpmf_element_text(&sample->elements[i], sample->bytes, text));
 		else
-			ep_gpmf_json_number(json, sample->values[i]);
+			json_value(json, &sample->elements[i], sample->bytes, sample->values[i]);
 	}
 	if (sample->label.bytes != NULL)
 		ep_gpmf_json_text(json, sample->label.bytes, sample->label.length);

@@ -121,14 +121,14 @@ COMMENT ON FUNCTION gpmf_samples(gpmf, text, boolean, float8[]) IS 'one row per 
 
 CREATE FUNCTION gpmf_metadata(log gpmf,
     OUT payload int, OUT device_id bigint, OUT fourcc text, OUT key text, OUT type text, OUT "offset" bigint,
-    OUT value float8[], OUT label text, OUT at timestamptz)
+    OUT value float8[], OUT label text, OUT at timestamptz, OUT exact numeric[])
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'ep_gpmf_metadata' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000 COST 1000;
-COMMENT ON FUNCTION gpmf_metadata(gpmf) IS 'every key of the log that is not the data of a stream or has one value, in file order: fourcc names the stream it stands in (NULL: the device), offset is its place in the bytes; numbers are in value as they are stored, texts in label, times (U) in at too, NULL where the camera wrote no date';
+COMMENT ON FUNCTION gpmf_metadata(gpmf) IS 'every key of the log that is not the data of a stream or has one value, in file order: fourcc names the stream it stands in (NULL: the device), offset is its place in the bytes; numbers are in value as they are stored, texts in label, times (U) in at too, NULL where the camera wrote no date; 64-bit integers (j, J) also in exact, for float8 holds them to 2^53 only';
 
 CREATE FUNCTION gpmf_to_jsonb(log gpmf, quirks boolean DEFAULT false) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'ep_gpmf_to_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION gpmf_to_jsonb(gpmf, boolean) IS 'the whole log: devices, their streams, and each stream''s samples as arrays [t, value, ...]; Infinity and NaN become null. quirks: as of gpmf_samples()';
+COMMENT ON FUNCTION gpmf_to_jsonb(gpmf, boolean) IS 'the whole log: devices, their streams, and each stream''s samples as arrays [t, value, ...]; 64-bit integers without a divisor are exact; Infinity and NaN become null. quirks: as of gpmf_samples()';
 
 CREATE FUNCTION gpmf_started_at(log gpmf) RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'ep_gpmf_started_at' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;

@@ -66,6 +66,27 @@ number_array(const EpGpmfKlv *klv, bool *isnull)
 	return ep_gpmf_float_array(values, (int) count);
 }
 
+/* 64-bit integers as numeric[]: float8 holds them to 2^53 only.  NULL for other types. */
+static Datum
+exact_array(const EpGpmfKlv *klv, bool *isnull)
+{
+	int count = (int) (klv->length / 8);
+	Datum *values = palloc(sizeof(Datum) * (count + 1));
+
+	*isnull = count == 0 || (klv->type != 'j' && klv->type != 'J');
+	if (*isnull)
+		return (Datum) 0;
+	for (int i = 0; i < count; i++)
+	{
+		char *digits =
+			psprintf(klv->type == 'j' ? INT64_FORMAT : UINT64_FORMAT, ep_load_be64(klv->value + 8 * i));
+
+		values[i] = DirectFunctionCall3(numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid),
+										Int32GetDatum(-1));
+	}
+	return PointerGetDatum(construct_array(values, count, NUMERICOID, -1, false, TYPALIGN_INT));
+}
+
 static Datum
 klv_text(EpGpmfValue *value, const EpGpmfKlv *klv, bool *isnull)
 {
@@ -345,8 +366,8 @@ is_one_value(const EpGpmfKlv *klv)
 static void
 put_key(EpGpmfValue *value, const Place *place, const EpGpmfKlv *klv, int depth, ReturnSetInfo *rsinfo)
 {
-	Datum values[9];
-	bool nulls[9] = {false};
+	Datum values[10];
+	bool nulls[10] = {false};
 	int64_t at;
 	char name[5], type[2] = {(char) klv->type, '\0'};
 	bool text = ep_gpmf_type_is_text(klv->type);
@@ -373,6 +394,7 @@ put_key(EpGpmfValue *value, const Place *place, const EpGpmfKlv *klv, int depth,
 		values[7] = klv_text(value, klv, &nulls[7]);
 	nulls[8] = klv->type != 'U' || !ep_gpmf_utc(klv->value, klv->length, &at);
 	values[8] = nulls[8] ? (Datum) 0 : ep_gpmf_timestamp_datum(at);
+	values[9] = exact_array(klv, &nulls[9]);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

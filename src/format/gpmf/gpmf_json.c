@@ -109,6 +109,15 @@ ep_gpmf_json_integer(EpGpmfJson *json, int64_t value)
 	append(json, digits, (size_t) snprintf(digits, sizeof digits, "%lld", (long long) value));
 }
 
+void
+ep_gpmf_json_unsigned(EpGpmfJson *json, uint64_t value)
+{
+	char digits[24];
+
+	begin_item(json);
+	append(json, digits, (size_t) snprintf(digits, sizeof digits, "%llu", (unsigned long long) value));
+}
+
 /* The shortest of 15 or 17 digits that gives the value back. */
 void
 ep_gpmf_json_number(EpGpmfJson *json, double value)

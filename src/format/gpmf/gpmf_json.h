@@ -29,6 +29,7 @@ extern void ep_gpmf_json_key(EpGpmfJson *json, const char *key);
 
 extern void ep_gpmf_json_text(EpGpmfJson *json, const char *bytes, size_t length);
 extern void ep_gpmf_json_integer(EpGpmfJson *json, int64_t value);
+extern void ep_gpmf_json_unsigned(EpGpmfJson *json, uint64_t value);
 extern void ep_gpmf_json_number(EpGpmfJson *json, double value);
 extern void ep_gpmf_json_null(EpGpmfJson *json);
 
