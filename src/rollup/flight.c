@@ -74,12 +74,12 @@ set_time(Datum *values, bool *nulls, int column, int64 ms)
 		values[column] = timestamptz_from_ms(ms);
 }
 
-/* One row of type flight; a twelfth column, where the caller declares one, is first_event_id. */
+/* One row of type flight; two more columns, where the caller declares them, are first_event_id and since. */
 static void
 put_flight(const char *drone_id, const EpFlight *flight, ReturnSetInfo *result)
 {
-	Datum values[FLIGHT_COLUMNS + 1] = {0};
-	bool nulls[FLIGHT_COLUMNS + 1] = {0};
+	Datum values[FLIGHT_COLUMNS + 2] = {0};
+	bool nulls[FLIGHT_COLUMNS + 2] = {0};
 
 	set_text(values, nulls, 0, drone_id);
 	set_text(values, nulls, 1, flight->boot_id);
@@ -94,6 +94,7 @@ put_flight(const char *drone_id, const EpFlight *flight, ReturnSetInfo *result)
 	values[9] = Int32GetDatum(flight->touchdowns);
 	values[10] = flags_array(flight->flags);
 	set_text(values, nulls, 11, flight->first_event_id);
+	set_time(values, nulls, 12, flight->since);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -219,10 +219,6 @@ clock_by(EpFlightSession *session, EpFlightSource source, const EpFlightParams *
 static void
 set_clock(EpFlightSession *session, const EpFlightParams *params, Anchor *anchors)
 {
-	session->last_received = INT64_MIN;
-	for (size_t i = 0; i < session->count; i++)
-		if (session->entries[i].event->received_at > session->last_received)
-			session->last_received = session->entries[i].event->received_at;
 	if (clock_by(session, EP_FLIGHT_GPS, params, anchors) ||
 		clock_by(session, EP_FLIGHT_DEVICE, params, anchors))
 		return;
@@ -312,11 +308,41 @@ cut_sessions(EpFlightEntry *entries, size_t count, const EpFlightParams *params,
 	return true;
 }
 
+/* The bounds of arrival and storage. */
+static void
+set_bounds(EpFlightSession *session)
+{
+	session->last_received = INT64_MIN;
+	session->since = INT64_MAX;
+	for (size_t i = 0; i < session->count; i++)
+	{
+		const EpFlightEvent *event = session->entries[i].event;
+
+		if (event->received_at > session->last_received)
+			session->last_received = event->received_at;
+		if (event->event_time < session->since)
+			session->since = event->event_time;
+	}
+}
+
+/* Put the entries in session order; those of a boot are in it. */
+static void
+sort_in_session(EpFlightSession *session)
+{
+	for (size_t i = 1; i < session->count; i++)
+		if (compare_in_session(&session->entries[i - 1], &session->entries[i]) > 0)
+		{
+			qsort(session->entries, session->count, sizeof *session->entries, compare_in_session);
+			return;
+		}
+}
+
 static void
 settle(EpFlightSession *session, const EpFlightParams *params, Anchor *anchors)
 {
-	qsort(session->entries, session->count, sizeof *session->entries, compare_in_session);
+	sort_in_session(session);
 	drop_doubles(session);
+	set_bounds(session);
 	set_clock(session, params, anchors);
 }
 

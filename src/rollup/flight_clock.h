@@ -21,6 +21,7 @@ typedef enum EpFlightKind
 typedef struct EpFlightEntry
 {
 	const EpFlightEvent *event;
+	uint64_t head; /* first bytes of event_id: orders most without looking further */
 	EpFlightKind kind;
 	bool doubled; /* another event of the same type and uptime was dropped for it */
 } EpFlightEntry;
@@ -34,7 +35,8 @@ typedef struct EpFlightSession
 	int64_t offset;
 	EpFlightSource source;
 	uint32_t flags;        /* of the clock, for every flight of the session */
-	int64_t last_received; /* of all events */
+	int64_t last_received; /* of its events */
+	int64_t since;         /* earliest event_time; EP_FLIGHT_ABSENT is the earliest of all */
 	EpFlight *rows;        /* the pairing's, between bounce and reboot */
 	size_t row_count;
 	bool in_air; /* the last row has not ended */

@@ -3,7 +3,7 @@
  *	  Runs a query over events and hands its rows out drone by drone.
  *
  *	query -> checked: one SELECT, read-only -> wrapped: the known columns, ordered by drone
- *		  -> cursor, FETCH_ROWS at a time -> one drone's events in an arena -> visitor
+ *		  -> run, row by row into a receiver -> one drone's events in an arena -> visitor
  *
  * The server sorts, so that memory holds one drone at a time.  Memory of a drone lives in a context of its own,
  * reset after each visit.
@@ -28,7 +28,6 @@
 #include "utils/plancache.h"
 #include "utils/timestamp.h"
 
-#define FETCH_ROWS 2000
 #define ID_BYTES_MAX 1000 /* longer ids are no ids: a key of two of them must fit into an index */
 #define EPOCH_MS (EP_EPOCH_SHIFT_US / 1000)
 
@@ -58,12 +57,14 @@ static const struct
 	{"received_at", COLUMN_TIME, offsetof(EpFlightEvent, received_at)},
 	{"device_clock", COLUMN_TIME, offsetof(EpFlightEvent, device_clock)},
 	{"gps_time", COLUMN_TIME, offsetof(EpFlightEvent, gps_time)},
+	{"_ep_event_time", COLUMN_TIME, offsetof(EpFlightEvent, event_time)},
 };
 
 #define COLUMN_COUNT lengthof(columns)
 
 typedef struct Reader
 {
+	DestReceiver receiver; /* first: the executor knows this part */
 	EpFlightVisitor visit;
 	void *context;
 	Oid types[COLUMN_COUNT];
@@ -334,37 +335,45 @@ ep_flight_check_query(const char *query)
 	(void) prepare_query(query, &reader);
 }
 
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Reader *reader = (Reader *) receiver;
+	MemoryContext saved = MemoryContextSwitchTo(reader->memory);
+
+	slot_getallattrs(slot);
+	read_row(reader, slot->tts_values, slot->tts_isnull);
+	MemoryContextSwitchTo(saved);
+	return true;
+}
+
+static void
+receive_start(DestReceiver *receiver, int operation, TupleDesc descriptor)
+{
+}
+
+static void
+receive_end(DestReceiver *receiver)
+{
+}
+
 int64
 ep_flight_visit_drones(const char *query, EpFlightVisitor visit, void *context)
 {
-	Reader reader = {.visit = visit, .context = context};
-	SPIPlanPtr plan = SPI_prepare(prepare_query(query, &reader), 0, NULL);
-	Portal portal;
+	Reader reader = {.receiver = {receive_row, receive_start, receive_end, receive_end, DestNone},
+					 .visit = visit,
+					 .context = context};
+	SPIPlanPtr plan = SPI_prepare_cursor(prepare_query(query, &reader), 0, NULL, CURSOR_OPT_PARALLEL_OK);
+	SPIExecuteOptions options = {.read_only = true, .dest = &reader.receiver};
 
 	if (plan == NULL)
 		elog(ERROR, "could not plan the events query: %s", SPI_result_code_string(SPI_result));
 	reader.memory =
 		AllocSetContextCreate(CurrentMemoryContext, "events of one drone", ALLOCSET_DEFAULT_SIZES);
 	start_drone(&reader);
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			Datum values[COLUMN_COUNT];
-			bool nulls[COLUMN_COUNT];
-
-			heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
-			read_row(&reader, values, nulls);
-		}
-		SPI_freetuptable(SPI_tuptable);
-		CHECK_FOR_INTERRUPTS();
-	}
+	if (SPI_execute_plan_extended(plan, &options) < 0)
+		elog(ERROR, "could not run the events query: %s", SPI_result_code_string(SPI_result));
 	finish_drone(&reader);
-	SPI_cursor_close(portal);
 	MemoryContextDelete(reader.memory);
 	return reader.without_drone;
 }

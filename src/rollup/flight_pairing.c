@@ -78,10 +78,14 @@ compare_optional(int64_t a, int64_t b)
 static int
 compare_copies(const void *left, const void *right)
 {
-	const EpFlightEvent *a = ((const EpFlightEntry *) left)->event;
-	const EpFlightEvent *b = ((const EpFlightEntry *) right)->event;
-	int order = strcmp(a->event_id, b->event_id);
+	const EpFlightEntry *x = left;
+	const EpFlightEntry *y = right;
+	const EpFlightEvent *a = x->event;
+	const EpFlightEvent *b = y->event;
+	int order = (x->head > y->head) - (x->head < y->head);
 
+	if (order == 0)
+		order = strcmp(a->event_id, b->event_id);
 	if (order == 0)
 		order = ep_flight_compare_int(a->received_at, b->received_at);
 	if (order == 0)
@@ -124,6 +128,17 @@ compare_flights(const void *left, const void *right)
 	return order != 0 ? order : strcmp(a->first_event_id, b->first_event_id);
 }
 
+/* Its first eight bytes as a number that orders as strcmp does. */
+static uint64_t
+head_of(const char *string)
+{
+	uint64_t head = 0;
+
+	for (int i = 0; i < 8; i++)
+		head = head << 8 | (unsigned char) (*string != '\0' ? *string++ : 0);
+	return head;
+}
+
 /* Rules 1 and 2: entries has room for all events; gives how many are left. */
 static size_t
 admit(const EpFlightEvent *events, size_t count, EpFlightEntry *entries)
@@ -141,11 +156,12 @@ admit(const EpFlightEvent *events, size_t count, EpFlightEntry *entries)
 			kind = EP_FLIGHT_LANDING;
 		else if (strcmp(events[i].type, "takeoff") == 0)
 			kind = EP_FLIGHT_TAKEOFF;
-		entries[admitted++] = (EpFlightEntry){&events[i], kind, false};
+		entries[admitted++] = (EpFlightEntry){&events[i], head_of(events[i].event_id), kind, false};
 	}
 	qsort(entries, admitted, sizeof *entries, compare_copies);
 	for (size_t i = 0; i < admitted; i++)
-		if (i == 0 || strcmp(entries[i].event->event_id, entries[i - 1].event->event_id) != 0)
+		if (i == 0 || entries[i].head != entries[i - 1].head ||
+			strcmp(entries[i].event->event_id, entries[i - 1].event->event_id) != 0)
 			entries[kept++] = entries[i];
 	return kept;
 }
@@ -166,6 +182,7 @@ add_row(EpFlightSession *session, const EpFlightEntry *entry, EpFlightStatus sta
 		(EpFlight){.boot_id = session->boot_id, .first_event_id = entry->event->event_id, .status = status};
 	row->source = session->source;
 	row->flags = session->flags;
+	row->since = session->since;
 	row->takeoff_at = row->landing_at = row->duration = EP_FLIGHT_ABSENT;
 	row->last_seen_at = entry->event->uptime;
 	return row;
@@ -353,6 +370,8 @@ survives_reboot(EpFlightSession *a, EpFlightSession *b, const EpFlightParams *pa
 	flight->flags |= landing->flags | EP_FLIGHT_REBOOT;
 	if (landing->source > flight->source)
 		flight->source = landing->source;
+	if (landing->since < flight->since)
+		flight->since = landing->since;
 	b->rows++;
 	b->row_count--;
 	return true;

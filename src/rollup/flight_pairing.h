@@ -45,7 +45,8 @@ typedef struct EpFlightEvent
 	int64_t gps_time; /* UTC by the receiver; when absent, week and time of week count */
 	int64_t gps_week;
 	int64_t gps_tow;
-	int64_t gps_fix; /* 0..6 */
+	int64_t gps_fix;    /* 0..6 */
+	int64_t event_time; /* where the event is stored; takes no part in the rules */
 } EpFlightEvent;
 
 typedef struct EpFlightParams
@@ -127,6 +128,7 @@ typedef struct EpFlight
 	int64_t landing_at;
 	int64_t last_seen_at;
 	int64_t duration; /* complete flights only */
+	int64_t since;    /* earliest event_time of its sessions' events; EP_FLIGHT_ABSENT when one has none */
 	int32_t touchdowns;
 	uint32_t flags;
 } EpFlight;
