@@ -111,7 +111,7 @@ INSERT INTO maint.fl_raw (payload) VALUES ('{"event_id": "a", "drone_id": "K1", 
 SELECT create_rollup('maint.short', 'maint.fl', 'SELECT count(*) AS n FROM maint.fl WHERE event_time >= $1 AND event_time < $2', '1 day');
 SELECT create_flight_table('maint.flights', 'maint.fl');
 SET client_min_messages = warning;
-DROP TABLE maint.short, maint.flights;
+DROP TABLE maint.short, maint.flights CASCADE;
 CALL event_pipeline.run_maintenance();
 RESET client_min_messages;
 SELECT count(*) AS rollups, (SELECT count(*) FROM _flight_table) AS flight_tables FROM _rollup WHERE target_id = _rollup_target('maint.fl');

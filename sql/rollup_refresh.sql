@@ -1,5 +1,6 @@
 -- Rollups: created over an event table, refreshed from dirty buckets only, equal to a recomputation at any time.
 SET TimeZone = 'UTC';
+\set SHOW_CONTEXT never
 SET search_path = public, event_pipeline;
 CREATE SCHEMA rollup_test;
 

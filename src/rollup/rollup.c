@@ -9,7 +9,7 @@
  * in a security-restricted operation, settings that results depend on pinned and put back afterwards.
  * SET ROLE would not do: a function in the query could RESET ROLE and be whoever called the refresh.
  */
-#include "core/compat.h"
+#include "rollup/rollup.h"
 
 #include "access/xact.h"
 #include "catalog/pg_namespace.h"
@@ -59,9 +59,8 @@ set_for_now(const char *name, const char *value)
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* What a result may depend on. The caller ends it with AtEOXact_GUC(false, level). */
-static int
-pin_settings(const char *search_path, const char *time_zone)
+int
+ep_rollup_pin_settings(const char *search_path, const char *time_zone)
 {
 	int level = NewGUCNestLevel();
 
@@ -71,6 +70,9 @@ pin_settings(const char *search_path, const char *time_zone)
 	set_for_now("IntervalStyle", "postgres");
 	set_for_now("extra_float_digits", "1");
 	set_for_now("bytea_output", "hex");
+	/* Sums of floating-point numbers depend on the order in which rows come. */
+	set_for_now("max_parallel_workers_per_gather", "0");
+	set_for_now("synchronize_seqscans", "off");
 	return level;
 }
 
@@ -261,7 +263,8 @@ ep_rollup_columns(PG_FUNCTION_ARGS)
 	ListCell *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
-	level = pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	level =
+		ep_rollup_pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	query = analyze_query(query_text);
 	foreach (cell, query->targetList)
 	{
@@ -335,7 +338,8 @@ ep_rollup_run_as(PG_FUNCTION_ARGS)
 		bounds[i] = PG_GETARG_DATUM(4 + i);
 	}
 	GetUserIdAndSecContext(&saved_user, &saved_context);
-	level = pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	level =
+		ep_rollup_pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	SetUserIdAndSecContext(owner,
 						   saved_context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
 	value = run_statement(text_to_cstring(PG_GETARG_TEXT_PP(3)), bounds, nulls);

@@ -17,6 +17,8 @@ CREATE SEQUENCE _rollup_id_seq AS int;
 CREATE TABLE _rollup (
     rollup_id    int PRIMARY KEY DEFAULT nextval('@extschema@._rollup_id_seq'),
     relation     regclass NOT NULL UNIQUE,
+    live         regclass,              -- the view that is exact at read time
+    live_key     bigint,                -- what proves to its functions that one may read it
     owner        regrole NOT NULL,      -- runs the query, whoever owns the table by now
     target_id    int NOT NULL,          -- the event table it reads; outlived by the rollup
     source       regclass NOT NULL,
@@ -259,7 +261,8 @@ DECLARE
     target int := @extschema@._rollup_target(reads);
     plain  text := @extschema@._rollup_statement(query);
     made   regclass;
-    id     int;
+    secret bigint := ('x' || left(md5(gen_random_uuid()::text), 15))::bit(60)::bigint;
+    id     int := nextval('@extschema@._rollup_id_seq');
 BEGIN
     IF rollup IS NULL OR source IS NULL OR query IS NULL OR bucket IS NULL OR time_zone IS NULL OR lookaround IS NULL THEN
         RAISE EXCEPTION 'arguments of create_rollup() must not be NULL' USING ERRCODE = 'null_value_not_allowed';
@@ -271,9 +274,9 @@ BEGIN
     END IF;
     PERFORM @extschema@._rollup_check(bucket, time_zone, lookaround);
     made := @extschema@._rollup_make_table(rollup, plain, bucket, time_zone, reads, path);
-    INSERT INTO @extschema@._rollup (relation, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
-    VALUES (made, me, target, reads, plain, path, bucket, time_zone, @extschema@._rollup_reach(lookaround))
-    RETURNING rollup_id INTO id;
+    INSERT INTO @extschema@._rollup (rollup_id, relation, live, live_key, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
+    VALUES (id, made, @extschema@._rollup_make_live(id, made, secret), secret, me, target, reads, plain, path, bucket, time_zone,
+            @extschema@._rollup_reach(lookaround));
     PERFORM @extschema@._rollup_attach(id);
     RETURN made;
 END
@@ -307,9 +310,15 @@ COMMENT ON FUNCTION _rollup_find(regclass, text) IS 'the number of the rollup th
 CREATE FUNCTION _rollup_drop(id int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    r @extschema@._rollup;
 BEGIN
-    EXECUTE format('DROP TABLE %s', (SELECT r.relation FROM @extschema@._rollup r WHERE r.rollup_id = id));
-    DELETE FROM @extschema@._rollup r WHERE r.rollup_id = id;
+    SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live) THEN     -- somebody may have dropped it
+        EXECUTE format('DROP VIEW %s', r.live);
+    END IF;
+    EXECUTE format('DROP TABLE %s', r.relation);
+    DELETE FROM @extschema@._rollup o WHERE o.rollup_id = id;
     PERFORM @extschema@._rollup_detach(id);
 END
 $$;
@@ -337,7 +346,7 @@ LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT @extschema@._rollup_drop(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1));
 END;
-COMMENT ON FUNCTION drop_rollup(text) IS 'drop a rollup with its table';
+COMMENT ON FUNCTION drop_rollup(text) IS 'drop a rollup with its table and its live view';
 
 CREATE FUNCTION _rollup_alter(id int, new_query text) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
