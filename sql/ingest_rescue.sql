@@ -52,3 +52,10 @@ FROM generate_series(1, 64) n;
 SELECT count(*) AS rows, bool_and((SELECT count(*) FROM jsonb_each_text(to_jsonb(wd) - '_ep_rescued') e WHERE e.key LIKE 'c%' AND e.value IS NOT NULL)
        + (SELECT count(*) FROM jsonb_object_keys(coalesce(_ep_rescued, '{}'))) = 390) AS complete FROM wd;
 SELECT event_pipeline.drop_stream(s) FROM unnest('{rs,nm,dc,wd}'::text[]) s;
+-- No room for all: the most frequent attributes of the statement get their columns, of equally frequent ones the first.
+SELECT event_pipeline.create_stream('rr', 'json', settings => '{"max_new_columns": 3}');
+INSERT INTO rr_raw (payload) VALUES ('[{"once":1,"twice":1},{"often":1,"twice":2,"x":1},{"often":2,"x":2,"first":1},{"often":"three","x":3}]');
+SELECT path, column_name, column_type FROM event_pipeline.stream_columns WHERE stream = 'rr' ORDER BY path;
+SELECT _ep_seq, often, x, twice, _ep_rescued FROM rr ORDER BY 1;
+SELECT path, reason, value_count FROM event_pipeline.wanted_columns WHERE stream = 'rr' ORDER BY path;
+SELECT event_pipeline.drop_stream('rr');

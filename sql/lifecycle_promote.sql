@@ -74,3 +74,60 @@ SELECT event_pipeline.alter_stream('pc', settings => '{"max_new_columns": null}'
 CALL event_pipeline.run_maintenance();
 SELECT a, c, _ep_rescued FROM pc ORDER BY _ep_raw_id;
 SELECT event_pipeline.drop_stream('pc');
+-- Misfits that could not have a variant get it, values of types that do not join one each; a row keeps one value of an attribute.
+SELECT event_pipeline.create_stream('pv', 'json');
+INSERT INTO pv_raw (payload) VALUES ('{"k":1,"x":1,"z":1}');
+BEGIN;
+DECLARE reader CURSOR FOR SELECT * FROM pv;
+INSERT INTO pv_raw (payload) VALUES ('{"k":2,"x":"a"}'), ('{"k":3,"x":true,"X":"b"}'), ('{"k":4,"x":7,"y":1}'), ('{"k":5,"y":"t"}'), ('{"k":6,"x":1.5,"z":"gone"}');
+COMMIT;
+SELECT path, reason, column_types, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pv' ORDER BY path COLLATE "C";
+CALL event_pipeline.run_maintenance();
+SELECT path, reason FROM event_pipeline.wanted_columns WHERE stream = 'pv';
+SELECT k, x, x__text, x__boolean, x__double, y, y__text, z__text, _ep_rescued FROM pv ORDER BY k;
+SELECT * FROM event_pipeline.verify('pv', NULL);
+-- a variant that was dropped is not made again for what was rescued since
+ALTER TABLE pv DROP COLUMN z__text CASCADE;
+INSERT INTO pv_raw (payload) VALUES ('{"k":7,"z":"text"}');
+CALL event_pipeline.run_maintenance();
+SELECT k, z, _ep_rescued FROM pv WHERE k = 7;
+SELECT path, reason, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pv';
+SELECT event_pipeline.drop_stream('pv');
+
+-- What the contract kept out comes in once it allows it: columns and variants, also beside a path that stays out.
+SELECT event_pipeline.create_stream('pk', 'json', contract => '{"columns": "rescue", "types": "rescue"}');
+INSERT INTO pk_raw (payload) VALUES ('{"k":1,"n":1}');
+INSERT INTO pk_raw (payload) VALUES ('{"k":2,"n":"misfit","a":1,"secret":"s"}'), ('{"k":3,"a":"also"}');
+CALL event_pipeline.run_maintenance();
+SELECT path, reason, column_types, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pk' ORDER BY path;
+SELECT event_pipeline.alter_stream('pk', contract => '{"columns": "evolve", "paths": {"secret": {"columns": "rescue"}}}');
+CALL event_pipeline.run_maintenance();
+SELECT k, n, a, _ep_rescued FROM pk ORDER BY k;
+SELECT event_pipeline.alter_stream('pk', contract => '{"types": null}');
+CALL event_pipeline.run_maintenance();
+SELECT k, n, n__text, a, a__text, _ep_rescued FROM pk ORDER BY k;
+SELECT path, reason, column_types, value_count FROM event_pipeline.wanted_columns WHERE stream = 'pk' ORDER BY path;
+SELECT * FROM event_pipeline.verify('pk', NULL);
+SELECT event_pipeline.drop_stream('pk');
+
+-- An event trigger that forbids one column does not hold up the others.
+SELECT event_pipeline.create_stream('pe', 'json', settings => '{"max_new_columns": 1}');
+INSERT INTO pe_raw (payload) VALUES ('{"k":1}');
+SELECT event_pipeline.alter_stream('pe', settings => '{"max_new_columns": 0}');
+INSERT INTO pe_raw (payload) VALUES ('{"k":2,"email":"e","b":1,"c":2}');
+SELECT event_pipeline.alter_stream('pe', settings => '{"max_new_columns": null}');
+CREATE FUNCTION forbid_email() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.pe'::regclass AND attname = 'email') THEN
+        RAISE EXCEPTION 'no personal data here';
+    END IF;
+END
+$$;
+CREATE EVENT TRIGGER forbid_email ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION forbid_email();
+CALL event_pipeline.run_maintenance();
+SELECT k, b, c, _ep_rescued FROM pe ORDER BY k;
+DROP EVENT TRIGGER forbid_email;
+CALL event_pipeline.run_maintenance();
+SELECT k, b, c, email, _ep_rescued FROM pe ORDER BY k;
+DROP FUNCTION forbid_email;
+SELECT event_pipeline.drop_stream('pe');

@@ -11,6 +11,7 @@
 #include "ingest/evolve.h"
 
 #include "ingest/caps.h"
+#include "ingest/gather.h"
 #include "ingest/survey.h"
 #include "ingest/worker.h"
 #include "schema/attempt.h"
@@ -26,46 +27,10 @@ typedef struct Evolution
 	EpIngest *ingest;
 	EpTargetWork *work;
 	EpColumnChange change;
-	int room; /* for new columns; -1: not asked yet */
-	const char *no_room;
+	int made; /* columns, in the rounds before */
 } Evolution;
 
 /* ---- deciding which columns ---- */
-
-/* The new attribute, or variant, that can take the wish; in *known, whether its identity has been met. */
-static EpNewAttribute *
-find_new(Evolution *evolution, const EpWish *wish, bool *known)
-{
-	for (int i = 0; i < evolution->change.count; i++)
-	{
-		EpNewAttribute *attribute = &evolution->change.attributes[i];
-
-		if (strcmp(attribute->identity, wish->identity) != 0)
-			continue;
-		*known = true;
-		if (ep_type_join(attribute->type, wish->guess.type, wish->untyped) != EP_TYPE_NONE)
-			return attribute;
-	}
-	return NULL;
-}
-
-static void
-join_new(EpNewAttribute *attribute, const EpWish *wish)
-{
-	attribute->type = ep_type_join(attribute->type, wish->guess.type, wish->untyped);
-	attribute->wide |= wish->guess.wide;
-	if (attribute->type == EP_TYPE_FLOAT8 && attribute->wide)
-		attribute->type = EP_TYPE_NUMERIC;
-}
-
-static bool
-has_room(Evolution *evolution)
-{
-	if (evolution->room < 0)
-		evolution->room =
-			ep_caps_room(evolution->ingest->stream, evolution->work->target, &evolution->no_room);
-	return evolution->change.count < evolution->room;
-}
 
 /* What was said of the path for this target, else what has been said of it since. */
 static const char *
@@ -74,59 +39,59 @@ comment_of(const EpWish *wish)
 	return wish->comment != NULL ? wish->comment : wish->path->comment;
 }
 
-/* One wish becomes a new attribute or variant, joins one, or gets a reason why not. */
+/* The wish finds its candidate, needs none, or gets a reason why it has none. */
 static void
-gather_wish(Evolution *evolution, EpWish *wish)
+gather_wish(Evolution *evolution, EpGather *gather, EpWish *wish)
 {
-	EpTarget *target = evolution->work->target;
-	const EpAttribute *existing = ep_target_attribute(target, wish->identity);
-	bool known = existing != NULL;
-	EpNewAttribute *attribute = find_new(evolution, wish, &known);
-
-	if (attribute != NULL)
-		join_new(attribute, wish);
-	else if (existing != NULL &&
-			 (ep_target_attribute_column(target, existing).state != EP_COLUMN_KNOWN ||
-			  ep_target_holds(target, existing, wish->guess.type, wish->guess.wide, wish->untyped)))
-		return; /* another spelling of what there is */
-	else if (!has_room(evolution))
-		wish->reason = evolution->no_room;
+	wish->place = -1;
+	if (wish->path == NULL)
+		return;
+	wish->identity = ep_path_identity(wish->path, &evolution->ingest->lasting);
+	if (wish->identity == NULL)
+		wish->reason = "limit";
+	else if (wish->guess.type == EP_TYPE_NONE)
+		wish->reason = "type";
 	else
-		evolution->change.attributes[evolution->change.count++] =
-			(EpNewAttribute){.identity = wish->identity,
-							 .path = wish->path,
-							 .comment = comment_of(wish),
-							 .type = wish->guess.type,
-							 .wide = wish->guess.wide,
-							 .untyped = wish->untyped,
-							 .variant = known,
-							 .raw_id = wish->raw_id};
+		wish->place = ep_gather_add(gather, &(EpNewAttribute){.identity = wish->identity,
+															  .path = wish->path,
+															  .comment = comment_of(wish),
+															  .type = wish->guess.type,
+															  .wide = wish->guess.wide,
+															  .untyped = wish->untyped,
+															  .count = wish->count,
+															  .raw_id = wish->raw_id});
+}
+
+/* Room for the new columns of this round, within what the one before has left. */
+static int
+room_for(Evolution *evolution, const char **no_room)
+{
+	EpStream *stream = evolution->ingest->stream;
+	int room = ep_caps_room(stream, evolution->work->target, no_room);
+	int left = Max(stream->max_new_columns - evolution->made, 0);
+
+	if (left < room)
+		*no_room = "rate";
+	return Min(room, left);
 }
 
 static void
-gather(Evolution *evolution)
+gather_wishes(Evolution *evolution)
 {
 	EpTargetWork *work = evolution->work;
+	const char *no_room;
+	EpGather gather;
+	bool *kept;
 
-	if (evolution->room > 0)
-		evolution->room -= evolution->change.count; /* of the round before */
-	evolution->change.count = 0;
-	evolution->change.attributes = palloc(
-		sizeof(EpNewAttribute) * Max(Min(evolution->ingest->stream->max_new_columns, work->wish_count), 1));
+	ep_gather_begin(&gather, &evolution->change, work->wish_count);
 	for (int i = 0; i < work->wish_count; i++)
-	{
-		EpWish *wish = &work->wishes[i];
-
-		if (wish->path == NULL)
-			continue;
-		wish->identity = ep_path_identity(wish->path, &evolution->ingest->lasting);
-		if (wish->identity == NULL)
-			wish->reason = "limit";
-		else if (wish->guess.type == EP_TYPE_NONE)
-			wish->reason = "type";
-		else
-			gather_wish(evolution, wish);
-	}
+		gather_wish(evolution, &gather, &work->wishes[i]);
+	if (evolution->change.count == 0)
+		return;
+	kept = ep_gather_cut(&gather, room_for(evolution, &no_room));
+	for (int i = 0; i < work->wish_count; i++)
+		if (work->wishes[i].place >= 0 && !kept[work->wishes[i].place])
+			work->wishes[i].reason = no_room;
 }
 
 /* ---- columns ---- */
@@ -230,12 +195,15 @@ make_wished(Evolution *evolution)
 	EpColumnChange *change = &evolution->change;
 	bool made = false;
 
-	gather(evolution);
+	gather_wishes(evolution);
 	if (change->count > 0)
 	{
 		made = make_columns(change);
 		if (made)
+		{
 			evolution->work->target->changed = true;
+			evolution->made += change->count;
+		}
 		else
 			note_refusal(evolution);
 	}
@@ -247,7 +215,7 @@ static void
 evolve_columns(EpIngest *ingest, EpTargetWork *work)
 {
 	Evolution evolution = {
-		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}, .room = -1};
+		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}};
 
 	evolution.change.arena = &ingest->lasting;
 	/* Once more: a column that its owner had made may not hold what came for it, which then needs a variant. */

@@ -170,7 +170,7 @@ replace_wish(Detection *detection, EpTargetWork *work, int i, EpPath *map, bool 
 	MemoryContext context = ingest->stream->context;
 	EpWish *wish = &work->wishes[i];
 	EpField field = {.path = map, .value = {.kind = EP_JSON, .text = "{}", .length = 2}};
-	int64 raw_id = wish->raw_id;
+	int64 raw_id = wish->raw_id, count = wish->count;
 	EpColumn *column = ep_target_column(work->target, wish->path, context);
 
 	*column = (EpColumn){.state = EP_COLUMN_RESCUED, .reason = "lock"};
@@ -186,7 +186,7 @@ replace_wish(Detection *detection, EpTargetWork *work, int i, EpPath *map, bool 
 		ep_survey_field(ingest, work, &field, raw_id);
 		return;
 	}
-	*wish = (EpWish){.path = map, .guess = {.type = EP_TYPE_JSONB}, .raw_id = raw_id};
+	*wish = (EpWish){.path = map, .guess = {.type = EP_TYPE_JSONB}, .raw_id = raw_id, .count = count};
 	column->state = EP_COLUMN_WANTED;
 	column->attnum = i + 1;
 }

@@ -9,6 +9,7 @@
 #include "ingest/evolve.h"
 
 #include "ingest/caps.h"
+#include "ingest/gather.h"
 
 #include "core/memory_server.h"
 
@@ -28,13 +29,15 @@
 #define PAUSE_US 100000
 #define ARENA_BYTES ((size_t) 64 * 1024 * 1024)
 
-/* What is asked for, in parallel arrays. */
+/* What is asked for, in parallel arrays: attributes, and what is known of the values of each. */
 typedef struct Request
 {
 	EpStream *stream;
 	EpTarget *target;
 	EpArena arena;
 	char **paths;
+	Datum *types; /* regtype */
+	Datum *wide;  /* boolean */
 	int count;
 } Request;
 
@@ -51,12 +54,13 @@ elements(Datum array, Oid type, int *count)
 	return items;
 }
 
-/* Arguments (event_table regclass, target_id int, paths text[]). The caller has connected to SPI. */
+/* Arguments (event_table regclass, target_id int, paths text[], types oid[], wide boolean[]). The caller has connected to SPI. */
 static void
 open_request(Request *request, FunctionCallInfo fcinfo)
 {
 	int target_id = PG_GETARG_INT32(1);
 	Datum *paths;
+	int types, wide;
 
 	request->stream = ep_stream_of_event_table(PG_GETARG_OID(0));
 	ep_check_owner(request->stream->event_relation);
@@ -70,9 +74,19 @@ open_request(Request *request, FunctionCallInfo fcinfo)
 	ep_target_reload(request->stream, request->target);
 	ep_arena_init(&request->arena, ep_palloc_allocator(CurrentMemoryContext), ARENA_BYTES);
 	paths = elements(PG_GETARG_DATUM(2), TEXTOID, &request->count);
+	request->types = elements(PG_GETARG_DATUM(3), OIDOID, &types);
+	request->wide = elements(PG_GETARG_DATUM(4), BOOLOID, &wide);
+	if (types != request->count || wide != request->count)
+		elog(ERROR, "arrays of paths, types and wide differ in length");
 	request->paths = palloc(sizeof(char *) * Max(request->count, 1));
 	for (int i = 0; i < request->count; i++)
 		request->paths[i] = TextDatumGetCString(paths[i]);
+}
+
+static EpType
+type_of(const Request *request, int i)
+{
+	return ep_type_from_oid(DatumGetObjectId(request->types[i]));
 }
 
 /* The attribute that the path is a spelling of; *path and *identity are its own. NULL: it has none yet. */
@@ -86,28 +100,6 @@ find_attribute(Request *request, const char *text, EpPath **path, char **identit
 
 /* ---- adding columns ---- */
 
-static EpNewAttribute *
-find_new(EpColumnChange *change, const char *identity)
-{
-	for (int i = 0; i < change->count; i++)
-		if (strcmp(change->attributes[i].identity, identity) == 0)
-			return &change->attributes[i];
-	return NULL;
-}
-
-/* Values of another statement, maybe in another spelling: the type that holds all, or that of the first. */
-static void
-join_type(EpNewAttribute *attribute, EpType type, bool wide, bool untyped)
-{
-	EpType joined = ep_type_join(attribute->type, type, untyped);
-
-	attribute->wide |= wide;
-	if (joined == EP_TYPE_FLOAT8 && attribute->wide)
-		joined = EP_TYPE_NUMERIC;
-	if (joined != EP_TYPE_NONE)
-		attribute->type = joined;
-}
-
 /* Objects above it are kept whole by now: nothing would come into its column. */
 static bool
 is_in_map(const EpPath *path)
@@ -118,61 +110,97 @@ is_in_map(const EpPath *path)
 	return false;
 }
 
-static void
-gather(Request *request, EpColumnChange *change, Datum *types, Datum *wides)
+/* The wish of entry i; false when it cannot have a column. */
+static bool
+wish_of(Request *request, int i, int64 count, EpNewAttribute *wish)
 {
 	EpStream *stream = request->stream;
-	const char *reason;
-	int room = ep_caps_room(stream, request->target, &reason);
+	EpPath *path;
+	char *identity;
+	bool is_new = find_attribute(request, request->paths[i], &path, &identity) == NULL;
 
-	for (int i = 0; i < request->count; i++)
-	{
-		EpType type = ep_type_from_oid(DatumGetObjectId(types[i]));
-		bool wide = DatumGetBool(wides[i]);
-		EpPath *path;
-		char *identity;
-		EpNewAttribute *attribute;
-
-		if (find_attribute(request, request->paths[i], &path, &identity) != NULL || identity == NULL ||
-			type == EP_TYPE_NONE || is_in_map(path) ||
-			ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) != EP_POLICY_EVOLVE)
-			continue;
-		attribute = find_new(change, identity);
-		if (attribute != NULL)
-			join_type(attribute, type, wide, stream->format->untyped);
-		else if (change->count < room)
-			change->attributes[change->count++] = (EpNewAttribute){.identity = identity,
-																   .path = path,
-																   .comment = path->comment,
-																   .type = type,
-																   .wide = wide,
-																   .untyped = stream->format->untyped};
-	}
+	if (identity == NULL || type_of(request, i) == EP_TYPE_NONE || is_in_map(path))
+		return false;
+	*wish = (EpNewAttribute){.identity = identity,
+							 .path = path,
+							 .comment = path->comment,
+							 .type = type_of(request, i),
+							 .wide = DatumGetBool(request->wide[i]),
+							 .untyped = stream->format->untyped,
+							 .count = count};
+	return !is_new ||
+		   ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) == EP_POLICY_EVOLVE;
 }
 
-/* Try, pause, try again; NULL when it is done, else why not. */
+/* What they need that is not there, the most wanted as far as there is room. */
+static void
+gather(Request *request, EpColumnChange *change, const Datum *counts)
+{
+	EpGather gather;
+	const char *reason;
+
+	ep_gather_begin(&gather, change, request->count);
+	for (int i = 0; i < request->count; i++)
+	{
+		EpNewAttribute wish;
+
+		if (wish_of(request, i, DatumGetInt64(counts[i]), &wish))
+			(void) ep_gather_add(&gather, &wish);
+	}
+	if (change->count > 0)
+		pfree(ep_gather_cut(&gather, ep_caps_room(request->stream, request->target, &reason)));
+}
+
+/* Try, pause, try again; NULL when it is done, else why not, with *error when somebody forbids it. */
 static const char *
-add_patiently(EpColumnChange *change)
+add_patiently(EpColumnChange *change, ErrorData **error)
 {
 	for (int i = 0; i < TRIES; i++)
 	{
-		ErrorData *error;
-
 		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			pg_usleep(PAUSE_US);
-		if (ep_attempt(ep_evolve_columns, change, &error))
+		if (ep_attempt(ep_evolve_columns, change, error))
 			return NULL;
-		if (error != NULL)
-			ReThrowError(error);
+		if (*error != NULL)
+			return ep_evolve_refusal(*error);
 	}
 	return change->refusal;
 }
 
+/* All of them at once; when somebody forbids that, an event trigger maybe, those that he lets in. */
+static const char *
+add(EpColumnChange *change)
+{
+	ErrorData *error = NULL;
+	const char *refusal = add_patiently(change, &error);
+	EpColumnChange single = *change;
+	int refused = 0;
+
+	if (error != NULL && (change->count == 1 || strcmp(refusal, "contract") != 0))
+		ReThrowError(error);
+	if (error == NULL)
+		return refusal;
+	for (int i = 0; i < change->count; i++)
+	{
+		single.attributes = &change->attributes[i];
+		single.count = 1;
+		if (add_patiently(&single, &error) == NULL)
+			continue;
+		refused++;
+		if (error != NULL)
+			ereport(WARNING,
+					(errmsg("no column was added to \"%s\" for \"%s\": %s",
+							get_rel_name(change->target->relation),
+							ep_path_to_text(change->attributes[i].path, change->arena), error->message)));
+	}
+	return refused == change->count ? refusal : NULL;
+}
+
 /*
- * _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[]) returns void: add the
- * columns that these attributes lack, the first ones first, as many as the stream's caps let in.  55P03 when the lock
- * was not to be had.
+ * _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[], counts bigint[]) returns void:
+ * add the columns and variants that these values lack, the most frequent first, as many as the stream's caps let in.  55P03 when
+ * the lock was not to be had.
  */
 EP_FUNCTION(ep_promote_columns);
 
@@ -190,25 +218,61 @@ ep_promote_columns(PG_FUNCTION_ARGS)
 	change.stream = request.stream;
 	change.target = request.target;
 	change.arena = &request.arena;
-	change.attributes = palloc(sizeof(EpNewAttribute) * Max(request.count, 1));
-	gather(&request, &change, elements(PG_GETARG_DATUM(3), OIDOID, &count),
-		   elements(PG_GETARG_DATUM(4), BOOLOID, &count));
+	gather(&request, &change, elements(PG_GETARG_DATUM(5), INT8OID, &count));
 	saved = ep_role_enter_owner(request.stream->owner);
 	pinned = ep_settings_pin();
-	refusal = change.count == 0 ? NULL : add_patiently(&change);
+	refusal = change.count == 0 ? NULL : add(&change);
 	ep_settings_unpin(pinned);
 	ep_role_leave(saved);
 	if (refusal != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("columns were not added to \"%s\": it is in use",
-															 get_rel_name(request.target->relation))));
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						errmsg(strcmp(refusal, "contract") == 0
+								   ? "columns were not added to \"%s\": an event trigger forbids it"
+								   : "columns were not added to \"%s\": it is in use",
+							   get_rel_name(request.target->relation))));
 	SPI_finish();
 	PG_RETURN_VOID();
 }
 
+/* Is there a column for the values of entry i?  One that was dropped does not count. */
+static bool
+has_column(const Request *request, const EpAttribute *attribute, int i)
+{
+	bool untyped = request->stream->format->untyped;
+
+	if (ep_target_attribute_column(request->target, attribute).state != EP_COLUMN_KNOWN)
+		return false;
+	for (; attribute != NULL; attribute = ep_target_next_variant(request->target, attribute))
+		if (attribute->attnum != InvalidAttrNumber &&
+			ep_attribute_holds(attribute, type_of(request, i), DatumGetBool(request->wide[i]), untyped))
+			return true;
+	return false;
+}
+
+/* The columns of an attribute that can be written, its own first, as name[] and regtype[]. */
+static void
+column_arrays(const EpTarget *target, const EpAttribute *attribute, Datum *columns, Datum *types)
+{
+	Datum *names = palloc(sizeof(Datum) * target->attribute_count);
+	Datum *oids = palloc(sizeof(Datum) * target->attribute_count);
+	int count = 0;
+
+	for (; attribute != NULL; attribute = ep_target_next_variant(target, attribute))
+		if (attribute->attnum != InvalidAttrNumber)
+		{
+			Name name = palloc0(sizeof(NameData));
+
+			namestrcpy(name, attribute->column_name);
+			names[count] = NameGetDatum(name);
+			oids[count++] = ObjectIdGetDatum(ep_type_oid(attribute->type));
+		}
+	*columns = PointerGetDatum(construct_array(names, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+	*types = PointerGetDatum(construct_array(oids, count, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
 /*
- * _promoted(event_table regclass, target_id int, paths text[]) returns setof (path text, column_name name): those of the
- * paths that have a column by now.
+ * _promoted(event_table regclass, target_id int, paths text[], types oid[], wide boolean[]) returns setof (path text, column_type
+ * regtype, wide boolean, columns name[], types regtype[]): those of these values that have columns by now, and which.
  */
 EP_FUNCTION(ep_promoted);
 
@@ -226,15 +290,15 @@ ep_promoted(PG_FUNCTION_ARGS)
 		EpPath *path;
 		char *identity;
 		EpAttribute *attribute = find_attribute(&request, request.paths[i], &path, &identity);
-		Datum values[2];
-		bool nulls[2] = {false};
-		NameData name;
+		Datum values[5];
+		bool nulls[5] = {false};
 
-		if (attribute == NULL || attribute->attnum == InvalidAttrNumber || attribute->type == EP_TYPE_NONE)
+		if (attribute == NULL || !has_column(&request, attribute, i))
 			continue;
-		namestrcpy(&name, attribute->column_name);
 		values[0] = CStringGetTextDatum(request.paths[i]);
-		values[1] = NameGetDatum(&name);
+		values[1] = request.types[i];
+		values[2] = request.wide[i];
+		column_arrays(request.target, attribute, &values[3], &values[4]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	SPI_finish();

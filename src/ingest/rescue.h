@@ -48,7 +48,7 @@ extern void ep_rescue_begin(EpRescue *rescue);
 /* Keep one value; reason is a static string (lock, busy, limit, type, contract, name, size, rate, unknown). */
 extern void ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const char *reason);
 
-/* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit, unknown? */
+/* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit, contract, unknown? */
 extern bool ep_rescue_passes(const char *reason);
 
 /* The jsonb; only when count > 0 and not overflow. */

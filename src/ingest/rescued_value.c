@@ -30,10 +30,11 @@ interval_from_text(const char *text, size_t length, EpValue *value)
 	if (*end != '.' || seconds > PG_INT64_MAX / USECS_PER_SEC - 1)
 		return false;
 	nanos = strtoll(end + 1, &end, 10);
-	*value = (EpValue){.kind = EP_INTERVAL, .as.i = seconds * USECS_PER_SEC + nanos / 1000};
+	*value =
+		(EpValue){.kind = EP_INTERVAL, .as.i = seconds * USECS_PER_SEC + nanos / 1000, .nanos = nanos % 1000};
 	if (negative)
 		value->as.i = -value->as.i;
-	return strcmp(end, "s") == 0 && nanos % 1000 == 0;
+	return strcmp(end, "s") == 0;
 }
 
 static bool
@@ -74,12 +75,12 @@ value_from_string(EpType type, const Source *source, const char *text, size_t le
 	if (!source->format->binary && source->infer_timestamps)
 		ep_value_infer_timestamp(value);
 	if (!source->format->binary || type == EP_TYPE_TEXT)
-		return value->kind != EP_TIMESTAMP || value->nanos == 0 || type == EP_TYPE_TEXT;
+		return true;
 	switch (type)
 	{
 		case EP_TYPE_TIMESTAMPTZ:
 			value->kind = EP_TIMESTAMP;
-			return ep_timestamp_from_text(text, length, &value->as.i, &value->nanos) && value->nanos == 0;
+			return ep_timestamp_from_text(text, length, &value->as.i, &value->nanos);
 		case EP_TYPE_BYTEA:
 			if (length < 2 || length % 2 != 0 || memcmp(text, "\\x", 2) != 0)
 				return false;
@@ -97,6 +98,13 @@ value_from_string(EpType type, const Source *source, const char *text, size_t le
 	}
 }
 
+/* Would the column give it back as it was?  Nanoseconds below a microsecond are lost. */
+static bool
+is_whole(EpType type, const EpValue *value)
+{
+	return (type != EP_TYPE_TIMESTAMPTZ && type != EP_TYPE_INTERVAL) || value->nanos == 0;
+}
+
 static bool value_from_json(EpType type, const Source *source, const JsonbValue *json, EpValue *value);
 
 static bool
@@ -107,7 +115,8 @@ value_from_array(EpType type, const Source *source, JsonbContainer *array, EpVal
 
 	for (int i = 0; i < count; i++)
 		if (!value_from_json(type - EP_TYPE_ARRAY, source, getIthJsonbValueFromContainer(array, i),
-							 &items[i]))
+							 &items[i]) ||
+			!is_whole(type - EP_TYPE_ARRAY, &items[i]))
 			return false;
 	*value = (EpValue){.kind = EP_ARRAY, .count = count, .as.items = items};
 	return true;
@@ -158,68 +167,143 @@ reason_passes(const JsonbValue *why)
 	return ep_rescue_passes(reason);
 }
 
-/* The value kept of this path, if the column would take it. */
-static bool
-fitting_value(JsonbContainer *rescued, text *path, EpType type, const Source *source, EpValue *value)
+/* The value kept of a path for a reason that passes, or NULL. */
+static JsonbValue *
+kept_value(JsonbContainer *rescued, text *path)
 {
-	JsonbValue *kept = member(rescued, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path)), *json;
+	JsonbValue *kept = member(rescued, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
 
 	if (kept == NULL || kept->type != jbvBinary || !JsonContainerIsObject(kept->val.binary.data) ||
 		!reason_passes(member(kept->val.binary.data, "why", 3)))
+		return NULL;
+	return member(kept->val.binary.data, "v", 1);
+}
+
+/* The arguments of the functions below. */
+typedef struct Question
+{
+	JsonbContainer *rescued;
+	Source source;
+	Datum *paths;
+	int path_count;
+} Question;
+
+/* Arguments (rescued jsonb, paths text[], format text, infer_timestamps boolean, types regtype[], ...); false: nothing to look at. */
+static bool
+read_question(FunctionCallInfo fcinfo, Question *question)
+{
+	Jsonb *rescued;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
 		return false;
-	json = member(kept->val.binary.data, "v", 1);
-	return json != NULL && value_from_json(type, source, json, value) && ep_type_accepts(type, value);
+	rescued = PG_GETARG_JSONB_P(0);
+	question->rescued = &rescued->root;
+	question->source = (Source){ep_format_find(text_to_cstring(PG_GETARG_TEXT_PP(2))), PG_GETARG_BOOL(3)};
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &question->paths, NULL,
+					  &question->path_count);
+	return question->source.format != NULL && JB_ROOT_IS_OBJECT(rescued);
+}
+
+static bool
+fits(EpType type, const Source *source, const JsonbValue *json, EpValue *value)
+{
+	return value_from_json(type, source, json, value) && ep_type_accepts(type, value);
+}
+
+/* Could this string of a typed format have been a value of more than one of the types? */
+static bool
+is_ambiguous(const Source *source, const JsonbValue *json, const Datum *types, int count)
+{
+	int takers = 0;
+	EpValue value;
+
+	if (!source->format->binary || json->type != jbvString)
+		return false;
+	for (int i = 0; i < count; i++)
+		takers += fits(ep_type_from_oid(DatumGetObjectId(types[i])), source, json, &value);
+	return takers > 1;
+}
+
+/* The place of the type, from 1, that ingest would have chosen for the value; 0: none, or not for all of it. */
+static int
+place_of(const Source *source, const JsonbValue *json, const Datum *types, int count)
+{
+	for (int i = 0; i < count && !is_ambiguous(source, json, types, count); i++)
+	{
+		EpType type = ep_type_from_oid(DatumGetObjectId(types[i]));
+		EpValue value;
+
+		if (fits(type, source, json, &value))
+			return is_whole(type, &value) ? i + 1 : 0;
+	}
+	return 0;
+}
+
+/* The first path whose value has a place among the types, and that place; 0: none. */
+static int
+find_place(FunctionCallInfo fcinfo, const Question *question, text **path)
+{
+	Datum *types;
+	int count;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(4), REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT, &types, NULL,
+					  &count);
+	for (int i = 0; i < question->path_count; i++)
+	{
+		JsonbValue *json = kept_value(question->rescued, *path = DatumGetTextPP(question->paths[i]));
+		int place = json == NULL ? 0 : place_of(&question->source, json, types, count);
+
+		if (place != 0)
+			return place;
+	}
+	return 0;
 }
 
 /*
- * Arguments (rescued jsonb, paths text[], format text, infer_timestamps boolean, column anyelement): the first path with a
- * fitting value, or NULL.
+ * _rescued_value(rescued, paths, format, infer_timestamps, types regtype[], column_value anyelement) returns anyelement: the value,
+ * which must be of the last argument's type.
  */
-static text *
-fitting_path(FunctionCallInfo fcinfo, EpType *type, EpValue *value)
-{
-	Jsonb *rescued;
-	Source source;
-	Datum *paths;
-	int count;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
-		return NULL;
-	rescued = PG_GETARG_JSONB_P(0);
-	source = (Source){ep_format_find(text_to_cstring(PG_GETARG_TEXT_PP(2))), PG_GETARG_BOOL(3)};
-	*type = ep_type_from_oid(get_fn_expr_argtype(fcinfo->flinfo, 4));
-	if (source.format == NULL || *type == EP_TYPE_NONE || !JB_ROOT_IS_OBJECT(rescued))
-		return NULL;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &paths, NULL, &count);
-	for (int i = 0; i < count; i++)
-		if (fitting_value(&rescued->root, DatumGetTextPP(paths[i]), *type, &source, value))
-			return DatumGetTextPP(paths[i]);
-	return NULL;
-}
-
 EP_FUNCTION(ep_rescued_value);
 
 Datum
 ep_rescued_value(PG_FUNCTION_ARGS)
 {
-	EpType type;
+	EpType type = ep_type_from_oid(get_fn_expr_argtype(fcinfo->flinfo, 5));
+	Question question;
 	EpValue value;
+	text *path;
 
-	if (fitting_path(fcinfo, &type, &value) == NULL)
+	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path) == 0 ||
+		!fits(type, &question.source, kept_value(question.rescued, path), &value))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(ep_datum(type, &value));
 }
 
+/* _rescued_place(rescued, paths, format, infer_timestamps, types regtype[]) returns int: which type takes a value, from 1, or NULL. */
+EP_FUNCTION(ep_rescued_place);
+
+Datum
+ep_rescued_place(PG_FUNCTION_ARGS)
+{
+	Question question;
+	text *path;
+	int place = read_question(fcinfo, &question) ? find_place(fcinfo, &question, &path) : 0;
+
+	if (place == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(place);
+}
+
+/* _rescued_path(the same) returns text: the path of that value, or NULL. */
 EP_FUNCTION(ep_rescued_path);
 
 Datum
 ep_rescued_path(PG_FUNCTION_ARGS)
 {
-	EpType type;
-	EpValue value;
-	text *path = fitting_path(fcinfo, &type, &value);
+	Question question;
+	text *path;
 
-	if (path == NULL)
+	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path) == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(path);
 }

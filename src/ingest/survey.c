@@ -87,6 +87,7 @@ wish_for(EpIngest *ingest, EpTargetWork *work, int head, const EpField *field, i
 		}
 		i = work->wishes[i - 1].next;
 	}
+	work->wishes[i - 1].count++;
 }
 
 static void

@@ -18,7 +18,9 @@ typedef struct EpWish
 	EpTypeGuess guess;    /* joined over the statement */
 	bool untyped;         /* cells of text: text holds everything */
 	int64 raw_id;         /* where it was first seen */
+	int64 count;          /* values that wish for it */
 	int next;             /* of the chain, from 1; 0: no more */
+	int place;            /* set by evolve: of the candidate that takes it; -1: none */
 	const char *identity; /* set by evolve: what its spellings share */
 	const char *reason;   /* set by evolve: why it is rescued, or NULL */
 } EpWish;

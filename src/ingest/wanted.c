@@ -2,12 +2,13 @@
  * wanted.c
  *	  Which attributes a statement kept in _ep_rescued.
  *
- * By path and reason: how many values, of which type together, and when their events happened.  Rows that are
- * refused later are counted too: this ranks, and says where to look, no more.
+ * By path, reason and type: how many values, and when their events happened.  Values whose types join are counted together.
+ * Rows that are refused later are counted too: this ranks, and says where to look, no more.
  */
 #include "ingest/wanted.h"
 
 #include "core/path.h"
+#include "ingest/survey.h"
 #include "schema/journal.h"
 
 /* As many are noted in a statement: who sends a million keys gets them rescued, not promoted. */
@@ -17,19 +18,21 @@ typedef struct WantedKey
 {
 	const EpPath *path;
 	const char *reason; /* static strings: the pointer tells them apart, and equal ones are summed later */
+	int place; /* among those of the same path and reason, whose types do not join; TYPELESS: no column holds them */
 } WantedKey;
+
+#define TYPELESS -1
 
 typedef struct Wanted
 {
 	WantedKey key;
 	EpTypeGuess guess;
-	bool joins; /* the values have a type that holds them all */
 	int64 count;
 	TimestampTz first, last;
 } Wanted;
 
 static Wanted *
-find(EpIngest *ingest, EpTargetWork *work, const EpPath *path, const char *reason)
+find(EpIngest *ingest, EpTargetWork *work, const EpPath *path, const char *reason, int place)
 {
 	WantedKey key;
 	Wanted *wanted;
@@ -38,6 +41,7 @@ find(EpIngest *ingest, EpTargetWork *work, const EpPath *path, const char *reaso
 	memset(&key, 0, sizeof key);
 	key.path = path;
 	key.reason = reason;
+	key.place = place;
 	if (work->wanted == NULL)
 	{
 		HASHCTL control = {
@@ -50,30 +54,39 @@ find(EpIngest *ingest, EpTargetWork *work, const EpPath *path, const char *reaso
 	if (wanted != NULL || hash_get_num_entries(work->wanted) >= MAX_WANTED)
 		return wanted;
 	wanted = hash_search(work->wanted, &key, HASH_ENTER, &found);
-	*wanted = (Wanted){.key = key, .joins = true, .first = DT_NOEND, .last = DT_NOBEGIN};
+	*wanted = (Wanted){.key = key, .first = DT_NOEND, .last = DT_NOBEGIN};
 	return wanted;
+}
+
+/* Join the value's type, declared or its own; false, and the guess as it was, when it does not join. */
+static bool
+join(EpTypeGuess *guess, const EpField *field)
+{
+	if (field->path->type == EP_TYPE_NONE)
+		return ep_type_guess(guess, &field->value);
+	guess->type = field->path->type;
+	return true;
 }
 
 void
 ep_wanted_note(EpIngest *ingest, EpTargetWork *work, const EpField *field, const char *reason,
 			   TimestampTz time)
 {
+	/* Bytes that are to be read later have no column yet. */
+	bool typeless = strcmp(reason, EP_RESCUE_UNKNOWN) == 0 || ep_survey_type(field) == EP_TYPE_NONE;
+	int place = typeless ? TYPELESS : 0;
 	Wanted *wanted;
 
 	if (field->path->id == EP_PATH_TRANSIENT)
 		return; /* the path is gone with its event */
-	wanted = find(ingest, work, field->path, reason);
+	while ((wanted = find(ingest, work, field->path, reason, place)) != NULL && !typeless &&
+		   !join(&wanted->guess, field))
+		place++;
 	if (wanted == NULL)
 		return;
 	wanted->count++;
 	wanted->first = Min(wanted->first, time);
 	wanted->last = Max(wanted->last, time);
-	if (strcmp(reason, EP_RESCUE_UNKNOWN) == 0)
-		wanted->joins = false; /* bytes to be read later have no column */
-	else if (field->path->type != EP_TYPE_NONE)
-		wanted->guess.type = field->path->type;
-	else if (!ep_type_guess(&wanted->guess, &field->value))
-		wanted->joins = false;
 }
 
 void
@@ -89,7 +102,7 @@ ep_wanted_append(EpIngest *ingest, EpTargetWork *work)
 	{
 		EpWantedAttribute attribute = {.path = ep_path_to_text(wanted->key.path, &ingest->lasting),
 									   .reason = wanted->key.reason,
-									   .type = wanted->joins ? wanted->guess.type : EP_TYPE_NONE,
+									   .type = wanted->guess.type,
 									   .wide = wanted->guess.wide,
 									   .count = wanted->count,
 									   .first = wanted->first,

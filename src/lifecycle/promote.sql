@@ -1,36 +1,41 @@
 -- lifecycle/promote.sql: rescued attributes become columns, with the values that were rescued before.
 --
--- Ingest notes in _wanted what it kept in _ep_rescued. An attribute whose reason can pass (lock, busy, rate, limit) gets its
--- column, the most wanted first, under the rules of ingest; then its values move from _ep_rescued into the column, a few
--- hundred pages of a partition in a transaction. A value that the column would not have taken stays rescued; a row is
--- written only when something moves. Interrupted anywhere, the next run begins again and finds less to do.
+-- Ingest notes in _wanted what it kept in _ep_rescued. An attribute whose reason can pass (lock, busy, rate, limit; contract, once
+-- that allows it) gets its column, a misfit its variant, the most wanted first, under the rules of ingest; then the values move from
+-- _ep_rescued into the columns, a few hundred pages of a partition in a transaction. A value that no column would have taken stays
+-- rescued; a row is written only when something moves. Interrupted anywhere, the next run begins again and finds less to do.
 --
 -- No row is missed: who adds a column holds ACCESS EXCLUSIVE, so every statement that rescued for want of it has ended by
 -- then, with its rows in _wanted, and every later one fills the column. So what a transaction after that reads in
--- _wanted is all there will be, and it is deleted when all of it was looked at.
+-- _wanted is all there will be of that type, and it is deleted when all of it was looked at.
 
-CREATE FUNCTION _rescued_value(rescued jsonb, paths text[], format text, infer_timestamps boolean, column_value anyelement) RETURNS anyelement
+CREATE FUNCTION _rescued_value(rescued jsonb, paths text[], format text, infer_timestamps boolean, types regtype[], column_value anyelement) RETURNS anyelement
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_value';
-COMMENT ON FUNCTION _rescued_value(jsonb, text[], text, boolean, anyelement) IS
-    'the value of the first of these paths that was rescued for a reason that passes and is exactly of the type of the column; the last argument says the type';
+COMMENT ON FUNCTION _rescued_value(jsonb, text[], text, boolean, regtype[], anyelement) IS
+    'the value of the first of these paths that was rescued for a reason that passes and is exactly of one of the types, that of the last argument';
 
-CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, infer_timestamps boolean, column_value anyelement) RETURNS text
+CREATE FUNCTION _rescued_place(rescued jsonb, paths text[], format text, infer_timestamps boolean, types regtype[]) RETURNS int
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_place';
+COMMENT ON FUNCTION _rescued_place(jsonb, text[], text, boolean, regtype[]) IS 'the place among the types of the value that _rescued_value() gives, from 1';
+
+CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, infer_timestamps boolean, types regtype[]) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_path';
-COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, boolean, anyelement) IS 'the path whose value _rescued_value() gives';
+COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, boolean, regtype[]) IS 'the path of that value';
 
-CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[]) RETURNS void
+CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[], counts bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promote_columns';
-COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[]) IS
-    'add the columns that attributes of a stream of the caller lack, the first ones first, within the caps of the stream';
+COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[], bigint[]) IS
+    'add the columns and variants that values of attributes of a stream of the caller lack, the most frequent first, within the caps of the stream';
 
-CREATE FUNCTION _promoted(event_table regclass, target_id int, paths text[], OUT path text, OUT column_name name) RETURNS SETOF record
+CREATE FUNCTION _promoted(event_table regclass, target_id int, paths text[], types oid[], wide boolean[],
+                          OUT path text, OUT column_type regtype, OUT wide boolean, OUT columns name[], OUT types regtype[]) RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promoted';
-COMMENT ON FUNCTION _promoted(regclass, int, text[]) IS 'those of the paths that have a column by now';
+COMMENT ON FUNCTION _promoted(regclass, int, text[], oid[], boolean[]) IS
+    'those of these values that have columns by now, the attribute''s own and its variants';
 
 CREATE VIEW _promotable AS
-SELECT w.* FROM _wanted w
-WHERE w.reason IN ('lock', 'busy', 'rate', 'limit') OR w.reason = 'unknown' AND w.column_type IS NOT NULL;
-COMMENT ON VIEW _promotable IS 'what was rescued for a reason that can pass';
+SELECT w.* FROM _wanted w WHERE w.reason IN ('lock', 'busy', 'rate', 'limit', 'contract', 'unknown') AND w.column_type IS NOT NULL;
+COMMENT ON VIEW _promotable IS 'what was rescued for a reason that can pass, and has a type';
 
 CREATE FUNCTION _promote_targets() RETURNS TABLE (target_id int, name text)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -47,25 +52,37 @@ LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_te
 AS $$
     WITH wish AS (
         SELECT w.path, w.column_type, w.wide, sum(sum(w.value_count)) OVER (PARTITION BY w.path) AS votes, sum(w.value_count) AS own
-        FROM @extschema@._promotable w WHERE w.target_id = $1 AND w.column_type IS NOT NULL GROUP BY w.path, w.column_type, w.wide)
-    SELECT @extschema@._promote_columns(s.event_table, $1, w.paths, w.types, w.wide)
+        FROM @extschema@._promotable w WHERE w.target_id = $1 GROUP BY w.path, w.column_type, w.wide)
+    SELECT @extschema@._promote_columns(s.event_table, $1, w.paths, w.types, w.wide, w.counts)
     FROM (SELECT array_agg(path ORDER BY votes DESC, path, own DESC, column_type), array_agg(column_type::oid ORDER BY votes DESC, path, own DESC, column_type),
-                 array_agg(wide ORDER BY votes DESC, path, own DESC, column_type) FROM wish) w (paths, types, wide),
+                 array_agg(wide ORDER BY votes DESC, path, own DESC, column_type),
+                 array_agg(own::bigint ORDER BY votes DESC, path, own DESC, column_type) FROM wish) w (paths, types, wide, counts),
          @extschema@._target t JOIN @extschema@._stream s USING (stream_id)
     WHERE t.target_id = $1
 $$;
 COMMENT ON FUNCTION _promote_add(int) IS 'make columns for the rescued attributes of an event table that can have one';
 
--- Attributes of the target that have a column and rescued values; several spellings may share one.
-CREATE FUNCTION _promote_moves(target_id int) RETURNS TABLE (column_name name, paths text[])
+-- Rescued values that have a column; columns[1] is the attribute's own.
+CREATE FUNCTION _promote_held(target_id int) RETURNS TABLE (path text, column_type regtype, wide boolean, columns name[], types regtype[], first_event timestamptz,
+                                               last_event timestamptz)
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.column_name, array_agg(p.path ORDER BY p.path)
-    FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id),
-         @extschema@._promoted(s.event_table, $1, ARRAY(SELECT DISTINCT w.path FROM @extschema@._promotable w WHERE w.target_id = $1)) p
-    WHERE t.target_id = $1 GROUP BY p.column_name
+    WITH wish AS (
+        SELECT w.path, w.column_type, w.wide, min(w.first_event) AS earliest, max(w.last_event) AS latest
+        FROM @extschema@._promotable w WHERE w.target_id = $1 GROUP BY w.path, w.column_type, w.wide)
+    SELECT p.path, p.column_type, p.wide, p.columns, p.types, wish.earliest, wish.latest
+    FROM (SELECT array_agg(path), array_agg(column_type::oid), array_agg(wide) FROM wish) w (paths, types, wide),
+         @extschema@._target t JOIN @extschema@._stream s USING (stream_id),
+         @extschema@._promoted(s.event_table, $1, w.paths, w.types, w.wide) p JOIN wish USING (path, column_type, wide)
+    WHERE t.target_id = $1
 $$;
-COMMENT ON FUNCTION _promote_moves(int) IS 'which rescued paths of an event table go to which column';
+COMMENT ON FUNCTION _promote_held(int) IS 'which rescued values of an event table have columns by now';
+
+-- Several spellings may share the columns of an attribute.
+CREATE FUNCTION _promote_moves(target_id int) RETURNS TABLE (columns name[], types regtype[], paths text[])
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT h.columns, h.types, array_agg(DISTINCT h.path ORDER BY h.path) FROM @extschema@._promote_held($1) h GROUP BY h.columns, h.types $$;
+COMMENT ON FUNCTION _promote_moves(int) IS 'which rescued paths of an event table go to which columns';
 
 CREATE FUNCTION _promote_ranges(target_id int, earliest timestamptz, latest timestamptz) RETURNS TABLE (part regclass, first_page bigint, pages int)
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -78,23 +95,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION _promote_ranges(int, timestamptz, timestamptz) IS 'where the rows of an event table of some time are: pages of partitions, in pieces for a transaction each';
 
--- The statement that moves values within some pages, as the owner of the table will run it.
+-- The statement that moves values within some pages, as the owner of the table will run it. A row gets one value of an
+-- attribute, into the first column that takes one, if none of the attribute's columns has one.
 CREATE FUNCTION _promote_statement(target_id int, part regclass, first_page bigint, pages int) RETURNS text
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+    WITH move AS (
+        SELECT m.*, (SELECT string_agg(format('t.%I IS NULL', c), ' AND ') FROM unnest(m.columns) c) AS free,
+               format('t._ep_rescued, %L, %L, %L', m.paths, s.format, coalesce(s.settings ->> 'infer_timestamps', 'false') = 'true') AS question,
+               format('%L::pg_catalog.regtype[]', m.types) AS types_text
+        FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id), @extschema@._promote_moves($1) m
+        WHERE t.target_id = $1)
     SELECT format(
         'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL), ''{}'') '
         'WHERE t.ctid >= %L AND t.ctid < %L AND t._ep_rescued ?| %L AND (%s) RETURNING t.event_time) '
         'SELECT array_agg(DISTINCT date_bin(''15 minutes'', m.event_time, ''2000-01-01 00:00+00'')) FROM moved m',
-        part, string_agg(format('%I = coalesce(t.%1$I, @extschema@._rescued_value(t._ep_rescued, %2$L, %3$L, %4$L, t.%1$I))', m.column_name, m.paths, s.format, infer.timestamps), ', '),
-        string_agg(format('CASE WHEN %s IS NULL THEN %s END', 't.' || quote_ident(m.column_name), taken.path), ', '),
+        part,
+        string_agg((SELECT string_agg(format('%1$I = CASE WHEN %2$s AND @extschema@._rescued_place(%3$s, %4$s) = %5$s '
+                                             'THEN @extschema@._rescued_value(%3$s, %4$s, t.%1$I) ELSE t.%1$I END', c, m.free, m.question, m.types_text, place), ', ')
+                    FROM unnest(m.columns) WITH ORDINALITY u (c, place)), ', '),
+        string_agg(format('CASE WHEN %s THEN @extschema@._rescued_path(%s, %s) END', m.free, m.question, m.types_text), ', '),
         format('(%s,0)', first_page), format('(%s,0)', first_page + pages),
-        (SELECT array_agg(path) FROM @extschema@._promote_moves($1) a, unnest(a.paths) path),
-        string_agg(format('t.%I IS NULL AND %s IS NOT NULL', m.column_name, taken.path), ' OR '))
-    FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id), @extschema@._promote_moves($1) m,
-         LATERAL (SELECT coalesce(s.settings ->> 'infer_timestamps', 'false') = 'true') infer (timestamps),
-         LATERAL (SELECT format('@extschema@._rescued_path(t._ep_rescued, %L, %L, %L, t.%I)', m.paths, s.format, infer.timestamps, m.column_name)) taken (path)
-    WHERE t.target_id = $1
+        (SELECT array_agg(path) FROM move a, unnest(a.paths) path),
+        string_agg(format('%s AND @extschema@._rescued_place(%s, %s) IS NOT NULL', m.free, m.question, m.types_text), ' OR '))
+    FROM move m HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION _promote_statement(int, regclass, bigint, int) IS
     'the statement that moves rescued values of some pages into their columns and gives the quarter hours it touched';
@@ -116,13 +140,14 @@ END
 $$;
 COMMENT ON FUNCTION _promote_move(int, regclass, bigint, int) IS 'move the rescued values of some pages into their columns, and have rollups look at them again';
 
-CREATE FUNCTION _promote_forget(target_id int, paths text[]) RETURNS void
+CREATE FUNCTION _promote_forget(target_id int, paths text[], types oid[], wide boolean[]) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    DELETE FROM @extschema@._wanted w
-    WHERE w.target_id = $1 AND w.path = ANY ($2) AND w.reason IN (SELECT p.reason FROM @extschema@._promotable p)
+    DELETE FROM @extschema@._wanted w USING unnest($2, $3, $4) AS held (path, type, wide)
+    WHERE w.target_id = $1 AND w.path = held.path AND w.column_type::oid = held.type AND w.wide = held.wide
+    AND w.reason IN (SELECT p.reason FROM @extschema@._promotable p)
 $$;
-COMMENT ON FUNCTION _promote_forget(int, text[]) IS 'forget what was wanted and has moved';
+COMMENT ON FUNCTION _promote_forget(int, text[], oid[], boolean[]) IS 'forget what was wanted and has moved';
 
 -- Nobody promotes what nobody can name: the most wanted 10,000 of each table stay.
 CREATE FUNCTION _maintenance_fold_wanted() RETURNS void
@@ -148,7 +173,7 @@ AS $$
 DECLARE
     t record;
     r record;
-    paths text[];
+    held record;
     whole boolean;
 BEGIN
     PERFORM @extschema@._maintenance_step('fold', 'wanted columns', 'SELECT @extschema@._maintenance_fold_wanted()');
@@ -158,13 +183,13 @@ BEGIN
                                               '100 milliseconds');
         COMMIT;
         -- Those that have a column before the search for their values begins.
-        paths := ARRAY(SELECT path FROM @extschema@._promote_moves(t.target_id) m, pg_catalog.unnest(m.paths) path);
-        CONTINUE WHEN paths OPERATOR(pg_catalog.=) '{}';
+        SELECT pg_catalog.array_agg(h.path) AS paths, pg_catalog.array_agg(h.column_type::pg_catalog.oid) AS types, pg_catalog.array_agg(h.wide) AS wide,
+            pg_catalog.min(h.first_event) AS earliest, pg_catalog.max(h.last_event) AS latest
+        INTO held FROM @extschema@._promote_held(t.target_id) h;
+        CONTINUE WHEN held.paths IS NULL;
         COMMIT;
         whole := true;
-        FOR r IN SELECT p.* FROM (SELECT pg_catalog.min(w.first_event), pg_catalog.max(w.last_event) FROM @extschema@._promotable w
-                                  WHERE w.target_id OPERATOR(pg_catalog.=) t.target_id) events (earliest, latest),
-                                 @extschema@._promote_ranges(t.target_id, earliest, latest) p LOOP
+        FOR r IN SELECT * FROM @extschema@._promote_ranges(t.target_id, held.earliest, held.latest) LOOP
             whole := @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
                 'SELECT @extschema@._promote_move(%s, %s, %s, %s)', t.target_id, r.part::pg_catalog.oid, r.first_page, r.pages),
                 '1 second');
@@ -173,14 +198,14 @@ BEGIN
         END LOOP;
         CONTINUE WHEN NOT whole;
         PERFORM @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
-            'SELECT @extschema@._promote_forget(%s, %L)', t.target_id, paths));
+            'SELECT @extschema@._promote_forget(%s, %L, %L, %L)', t.target_id, held.paths, held.types, held.wide));
         COMMIT;
     END LOOP;
 END
 $$;
 COMMENT ON PROCEDURE _maintenance_promote() IS 'make columns of rescued attributes and fill them, in small transactions';
 
-REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[]), _promoted(regclass, int, text[]), _promote_targets(),
-    _promote_add(int), _promote_moves(int), _promote_ranges(int, timestamptz, timestamptz), _promote_statement(int, regclass, bigint, int),
-    _promote_move(int, regclass, bigint, int), _promote_forget(int, text[]), _maintenance_fold_wanted() FROM PUBLIC;
+REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[], bigint[]), _promoted(regclass, int, text[], oid[], boolean[]),
+    _promote_targets(), _promote_add(int), _promote_held(int), _promote_moves(int), _promote_ranges(int, timestamptz, timestamptz), _promote_statement(int, regclass, bigint, int),
+    _promote_move(int, regclass, bigint, int), _promote_forget(int, text[], oid[], boolean[]), _maintenance_fold_wanted() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_promote() FROM PUBLIC;

@@ -169,10 +169,10 @@ extern const EpAttribute *ep_target_next_variant(const EpTarget *target, const E
 extern const EpAttribute *
 ep_target_variant(const EpTarget *target, const EpAttribute *attribute, const EpValue *value);
 
-/*
- * True when a column of the attribute, its own or a variant, takes all values of this type.  wide and untyped as in
- * core/value.h.
- */
+/* True when this very column takes all values of this type.  wide and untyped as in core/value.h. */
+extern bool ep_attribute_holds(const EpAttribute *attribute, EpType type, bool wide, bool untyped);
+
+/* The same of a column of the attribute, its own or a variant. */
 extern bool
 ep_target_holds(const EpTarget *target, const EpAttribute *attribute, EpType type, bool wide, bool untyped);
 

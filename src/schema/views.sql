@@ -62,7 +62,7 @@ JOIN _stream s USING (stream_id)
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
 GROUP BY s.event_table, t.relation, w.path, w.reason;
-COMMENT ON VIEW wanted_columns IS 'attributes that are kept in _ep_rescued; those with reason lock, busy, rate or limit become columns with run_maintenance()';
+COMMENT ON VIEW wanted_columns IS 'attributes that are kept in _ep_rescued; those with reason lock, busy, rate or limit, and contract once it allows them, become columns with run_maintenance()';
 COMMENT ON COLUMN wanted_columns.column_types IS 'the types that the values had, statement by statement';
 
 CREATE FUNCTION _histogram_quantile(histogram jsonb, quantile double precision) RETURNS interval
