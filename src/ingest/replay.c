@@ -44,7 +44,8 @@ static Datum
 rejected_rows(EpStream *stream)
 {
 	static EpStatement statement = {
-		"SELECT ARRAY(SELECT DISTINCT raw_id FROM event_pipeline._rejection WHERE stream_id = $1 AND raw_id IS NOT NULL)",
+		"SELECT ARRAY(SELECT DISTINCT raw_id FROM event_pipeline._rejection WHERE stream_id = $1 AND raw_id IS NOT NULL"
+		" AND dismissed_at IS NULL)",
 		1,
 		{INT4OID}};
 	Datum values[1] = {Int32GetDatum(stream->id)};

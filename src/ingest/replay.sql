@@ -16,5 +16,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION replay(text, bigint[]) IS
-'try again what was rejected: all of it, or that of the given raw rows (there also events that were never decoded); gives what became of the events tried.
+'try again what was rejected: all of it that was not dismissed, or that of the given raw rows (there also events that were never decoded); gives what became of the events tried.
 Events that have their row stay as they are, so replaying twice changes nothing';
+
+CREATE FUNCTION dismiss_rejected(stream text, raw_ids bigint[] DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    RETURN @extschema@._stream_dismiss(@extschema@._stream_relation(stream), raw_ids);
+END
+$$;
+COMMENT ON FUNCTION dismiss_rejected(text, bigint[]) IS
+'give up what was rejected: all of it, or that of the given raw rows; gives how many events. It is listed in rejected until retention drops its raw rows, which it
+no longer keeps';

@@ -114,7 +114,8 @@ CREATE TABLE _rejection (
     payload      bytea,                 -- the event's bytes, or their start when they are many
     bytes        bigint,
     attempts     int NOT NULL DEFAULT 1,
-    at           timestamptz NOT NULL DEFAULT clock_timestamp()
+    at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    dismissed_at timestamptz            -- by dismiss_rejected: its raw row need not be kept
 );
 CREATE INDEX _rejection_stream_idx ON _rejection (stream_id, raw_id);
 COMMENT ON TABLE _rejection IS 'events that could not become a row, with the reason and their bytes';

@@ -18,6 +18,10 @@ CREATE FUNCTION _stream_forget(event_table regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_stream_forget';
 COMMENT ON FUNCTION _stream_forget(regclass) IS 'forget a stream of the caller; its tables stay';
 
+CREATE FUNCTION _stream_dismiss(event_table regclass, raw_ids bigint[]) RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_stream_dismiss';
+COMMENT ON FUNCTION _stream_dismiss(regclass, bigint[]) IS 'give up the rejections of some raw rows, or all, of a stream of the caller; gives how many';
+
 CREATE FUNCTION _stream_orphan(raw_table regclass) RETURNS regclass
     LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -20,6 +20,7 @@
 
 EP_FUNCTION(ep_stream_register);
 EP_FUNCTION(ep_stream_update);
+EP_FUNCTION(ep_stream_dismiss);
 EP_FUNCTION(ep_stream_forget);
 
 static char *
@@ -118,6 +119,17 @@ check_settings(Datum settings)
 				 "max_new_partitions, max_tables_per_hour, max_columns_per_hour, max_map_keys, future_window, late_window, infer_timestamps.")));
 }
 
+static void
+check_retention(FunctionCallInfo fcinfo, int argument)
+{
+	Interval zero = {0};
+
+	if (!PG_ARGISNULL(argument) &&
+		DatumGetBool(DirectFunctionCall2(interval_lt, PG_GETARG_DATUM(argument), IntervalPGetDatum(&zero))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a retention must not be negative")));
+}
+
 Datum
 ep_stream_register(PG_FUNCTION_ARGS)
 {
@@ -151,6 +163,8 @@ ep_stream_register(PG_FUNCTION_ARGS)
 		check_message_path(paths[i], message, text_argument(fcinfo, 5 + i));
 	}
 	check_settings(PG_GETARG_DATUM(11));
+	check_retention(fcinfo, 9);
+	check_retention(fcinfo, 10);
 	for (int i = 0; i < 13; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
@@ -182,6 +196,8 @@ ep_stream_update(PG_FUNCTION_ARGS)
 	ep_check_owner(PG_GETARG_OID(0));
 	if (!PG_ARGISNULL(3))
 		check_settings(PG_GETARG_DATUM(3));
+	check_retention(fcinfo, 1);
+	check_retention(fcinfo, 2);
 	for (int i = 0; i < 5; i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
@@ -191,6 +207,27 @@ ep_stream_update(PG_FUNCTION_ARGS)
 	ep_stream_check_options(ep_stream_of_event_table(PG_GETARG_OID(0)));
 	SPI_finish();
 	PG_RETURN_VOID();
+}
+
+Datum
+ep_stream_dismiss(PG_FUNCTION_ARGS)
+{
+	static EpStatement dismiss = {
+		"UPDATE event_pipeline._rejection SET dismissed_at = pg_catalog.now() WHERE dismissed_at IS NULL"
+		" AND stream_id = (SELECT stream_id FROM event_pipeline._stream WHERE event_table = $1)"
+		" AND ($2 IS NULL OR raw_id = ANY ($2))",
+		2,
+		{REGCLASSOID, INT8ARRAYOID}};
+	Datum values[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	uint64 dismissed;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("event table must not be null")));
+	SPI_connect();
+	ep_check_owner(PG_GETARG_OID(0));
+	dismissed = ep_catalog_run(&dismiss, values, PG_ARGISNULL(1) ? " n" : NULL);
+	SPI_finish();
+	PG_RETURN_INT64(dismissed);
 }
 
 /* Whoever owns the event table may forget the stream; when that is gone, the raw table; when both are, we. */

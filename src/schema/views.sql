@@ -40,7 +40,7 @@ COMMENT ON COLUMN schema_log.lock_wait IS 'how long it tried for the lock';
 
 CREATE VIEW rejected AS
 SELECT s.event_table::text AS stream, r.raw_id, r.seq, r.stage, r.path, r.expected, r.found, r.sqlstate, r.message,
-       r.detail, r.payload, r.bytes, r.attempts, r.at
+       r.detail, r.payload, r.bytes, r.attempts, r.at, r.dismissed_at
 FROM _rejection r
 JOIN _stream s USING (stream_id)
 JOIN pg_catalog.pg_class c ON c.oid = s.event_table
@@ -50,6 +50,7 @@ COMMENT ON COLUMN rejected.raw_id IS 'the raw row it came in';
 COMMENT ON COLUMN rejected.seq IS 'its place in the raw row, from 1; 0 stands for the payload as a whole';
 COMMENT ON COLUMN rejected.stage IS 'decode, time, table, type, contract or constraint';
 COMMENT ON COLUMN rejected.payload IS 'the bytes of the event, at most the first megabyte; the raw row has them all';
+COMMENT ON COLUMN rejected.dismissed_at IS 'when dismiss_rejected() gave it up; until then it keeps its raw row from retention';
 COMMENT ON COLUMN rejected.bytes IS 'how long the event is, in bytes';
 
 CREATE VIEW wanted_columns AS
