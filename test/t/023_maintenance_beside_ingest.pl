@@ -1,4 +1,4 @@
-# pg_partman's own maintenance and ours run beside writers that need partitions, columns and tables: nobody fails, nobody
+# pg_partman's own maintenance and two of ours run beside writers that need partitions, columns and tables: nobody fails, nobody
 # deadlocks, event tables have no default partition and so no row in one, and nothing is lost.
 use strict;
 use warnings FATAL => 'all';
@@ -49,6 +49,7 @@ my @sessions = (
 	start('partman', ("CALL $partman.run_maintenance_proc(0, false, false);", "UPDATE $partman.part_config SET premake = premake + 1;") x 8),
 	start('partman_function', ("SELECT $partman.run_maintenance(p_analyze => false, p_jobmon => false);") x 8),
 	start('ours', ('CALL event_pipeline.run_maintenance();') x 12),
+	start('ours_too', ('CALL event_pipeline.run_maintenance();') x 12),
 	start('reader', ('SELECT count(*) FROM e;') x 50));
 for my $session (@sessions)
 {
