@@ -148,6 +148,10 @@ maps_replace_and_default(void)
 	CHECK_TEXT(all("ba 01 05 10 07 0a 01 61"), "{\"mStr\":{\"a\":\"7\"}}");
 	CHECK_TEXT(all("c2 01 02 08 02"), "{\"mBool\":{\"true\":{}}}");
 	CHECK_TEXT(all("c2 01 08 08 01 12 02 08 05 12 00"), "{\"mBool\":{\"true\":{\"a\":5}}}");
+	/* a message that is replaced is not shown, but well formed */
+	CHECK_TEXT(all("c2 01 04 08 01 12 00 c2 01 06 08 01 12 02 08 05"), "{\"mBool\":{\"true\":{\"a\":5}}}");
+	CHECK_TEXT(all("c2 01 05 08 01 12 01 08 c2 01 06 08 01 12 02 08 05"),
+			   "protobuf varint is cut short or longer than 10 bytes");
 	CHECK_TEXT(all("ca 01 04 08 07 10 01 ca 01 04 08 01 10 63"),
 			   "{\"mInt\":{\"7\":\"COLOUR_RED\",\"1\":99}}");
 	CHECK_TEXT(old("0a 01 69 22 05 0a 01 61 10 01 22 05 0a 01 62 10 09"),

@@ -258,6 +258,18 @@ put_map_message(EpProtoWriter *writer, const EpProtoMessage *entry, size_t at, i
 	return ep_protobuf_put_message(writer, value->message, found, depth + 2);
 }
 
+/* A message that a later entry replaces is not shown, but has to be well formed. */
+static EpCode
+check_map_message(EpProtoWriter *writer, const EpProtoMessage *entry, size_t at, int depth)
+{
+	size_t length = writer->length, token_count = writer->token_count;
+	EpCode code = put_map_message(writer, entry, at, depth);
+
+	writer->length = length;
+	writer->token_count = token_count;
+	return code;
+}
+
 static EpCode
 put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, int depth, bool *empty)
 {
@@ -275,17 +287,22 @@ put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, i
 	{
 		EpProtoRecord key = writer->records[i];
 		EpProtoRecord value = writer->records[i + 1];
+		size_t at = entries.first + (i - pairs.first) / 2;
 
 		if (key.dead)
+		{
+			if (value.field->message != NULL)
+				code = check_map_message(writer, entry, at, depth);
+			writer->count = pairs.end;
 			continue;
+		}
 		if (!first)
 			ep_protobuf_put_mark(writer, ',');
 		first = false;
 		if ((code = put_key(writer, &key)) != EP_OK)
 			break;
-		code = value.field->message != NULL
-				   ? put_map_message(writer, entry, entries.first + (i - pairs.first) / 2, depth)
-				   : ep_protobuf_put_scalar(writer, value.field, &value);
+		code = value.field->message != NULL ? put_map_message(writer, entry, at, depth)
+											: ep_protobuf_put_scalar(writer, value.field, &value);
 		writer->count = pairs.end;
 	}
 	ep_protobuf_put_mark(writer, '}');
