@@ -12,7 +12,7 @@
 
 #include "catalog/pg_type.h"
 #include "format/format.h"
-#include "ingest/datum.h"
+#include "schema/datum.h"
 #include "ingest/rescue.h"
 #include "schema/type_map.h"
 #include "utils/array.h"

@@ -5,7 +5,7 @@
 #include "ingest/batch.h"
 
 #include "access/htup_details.h"
-#include "ingest/datum.h"
+#include "schema/datum.h"
 #include "ingest/survey.h"
 #include "ingest/unexpected.h"
 #include "ingest/wanted.h"

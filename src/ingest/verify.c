@@ -14,7 +14,7 @@
 #include "format/protobuf/protobuf_unknown.h"
 #include "funcapi.h"
 #include "ingest/clock.h"
-#include "ingest/datum.h"
+#include "schema/datum.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "schema/catalog.h"

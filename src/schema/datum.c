@@ -2,7 +2,7 @@
  * datum.c
  *	  From a decoded value to a datum of the column's type.
  */
-#include "ingest/datum.h"
+#include "schema/datum.h"
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"

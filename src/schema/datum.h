@@ -2,8 +2,8 @@
  * datum.h
  *	  From a decoded value to a datum of the column's type.
  */
-#ifndef EP_INGEST_DATUM_H
-#define EP_INGEST_DATUM_H
+#ifndef EP_SCHEMA_DATUM_H
+#define EP_SCHEMA_DATUM_H
 
 #include "core/compat.h"
 #include "core/value.h"
@@ -17,4 +17,4 @@ extern Datum ep_datum(EpType type, const EpValue *value);
 /* Bytes the datum takes in a heap tuple at most, after TOAST. */
 extern int ep_datum_width(EpType type, const EpValue *value);
 
-#endif /* EP_INGEST_DATUM_H */
+#endif /* EP_SCHEMA_DATUM_H */
