@@ -6,7 +6,7 @@
  * Thin: they find the message type (kept per call site until the registry changes), run the server-free
  * writer over an arena of the call site, and make a datum of its text or tokens.
  */
-#include "schema/protobuf.h"
+#include "schema/protobuf_site.h"
 
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
@@ -21,84 +21,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-/* What one call site resolved last. */
-typedef struct CallSite
-{
-	uint64 generation;
-	const EpProtoMessage *message;
-	char *name;
-	char *subject;         /* NULL: any */
-	int version;           /* 0: the newest */
-	MemoryContext context; /* of the strings */
-	EpArena arena;         /* of a call; its first block is kept for the next */
-	char *path_text;       /* of protobuf_get; NULL: none yet */
-	EpProtoPath path;
-} CallSite;
-
-static bool
-same_text(const char *kept, text *argument)
-{
-	size_t length = argument == NULL ? 0 : VARSIZE_ANY_EXHDR(argument);
-
-	if (kept == NULL || argument == NULL)
-		return kept == NULL && argument == NULL;
-	return strlen(kept) == length && memcmp(kept, VARDATA_ANY(argument), length) == 0;
-}
-
-static CallSite *
-call_site(FmgrInfo *flinfo)
-{
-	CallSite *site = flinfo->fn_extra;
-
-	if (site == NULL)
-	{
-		site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
-		site->context =
-			AllocSetContextCreate(flinfo->fn_mcxt, "event_pipeline call site", ALLOCSET_SMALL_SIZES);
-		ep_arena_init(&site->arena, ep_palloc_allocator(flinfo->fn_mcxt), MaxAllocSize);
-		flinfo->fn_extra = site;
-	}
-	return site;
-}
-
-static const EpProtoMessage *
-resolve(FmgrInfo *flinfo, text *name, text *subject, int version)
-{
-	CallSite *site = call_site(flinfo);
-
-	if (site->message != NULL && site->generation == ep_protobuf_generation() && site->version == version &&
-		same_text(site->name, name) && same_text(site->subject, subject))
-		return site->message;
-	site->message = NULL;
-	site->path_text = NULL;
-	MemoryContextReset(site->context);
-	site->name = MemoryContextStrdup(site->context, text_to_cstring(name));
-	site->subject = subject == NULL ? NULL : MemoryContextStrdup(site->context, text_to_cstring(subject));
-	site->version = version;
-	if (version > 0 && subject == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a version of a protobuf schema needs its subject"),
-						errhint("Give the argument \"subject\" too.")));
-	site->message = version > 0 ? ep_protobuf_message_version(site->subject, version, site->name)
-								: ep_protobuf_message(site->subject, site->name);
-	site->generation = ep_protobuf_generation();
-	return site->message;
-}
-
-static bool
-is_interrupted(void)
-{
-	return INTERRUPTS_PENDING_CONDITION();
-}
-
-/* A refusal, unless it came from an interrupt, which then speaks for itself. */
-static void
-refuse(const EpError *error)
-{
-	CHECK_FOR_INTERRUPTS();
-	ep_protobuf_raise(error);
-}
-
 /*
  * A writer over the call site's arena, to be reset when the result is made; a call that failed has left its
  * blocks.
@@ -106,21 +28,11 @@ refuse(const EpError *error)
 static void
 start_writer(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpError *error, bytea *payload)
 {
-	EpArena *arena = &call_site(fcinfo->flinfo)->arena;
+	EpArena *arena = &ep_protobuf_site(fcinfo->flinfo)->arena;
 
 	ep_arena_reset(arena);
 	ep_protobuf_writer_init(writer, arena, (const uint8_t *) VARDATA_ANY(payload), error);
-	writer->interrupted = is_interrupted;
-}
-
-/* The message type of argument 0, in the subject and version of arguments 2 and 3, which may be NULL. */
-static const EpProtoMessage *
-resolve_arguments(FunctionCallInfo fcinfo)
-{
-	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be 1 or more")));
-	return resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2),
-				   PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3));
+	writer->interrupted = ep_protobuf_interrupted;
 }
 
 /* ---- protobuf to JSON ---- */
@@ -135,7 +47,7 @@ write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, bool tokenizes)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return false;
-	message = resolve_arguments(fcinfo);
+	message = ep_protobuf_site_message(ep_protobuf_site(fcinfo->flinfo), fcinfo);
 	payload = PG_GETARG_BYTEA_PP(1);
 	start_writer(fcinfo, writer, &error, payload);
 	writer->tokenizes = tokenizes;
@@ -143,7 +55,7 @@ write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, bool tokenizes)
 	writer->always_print = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	if (ep_protobuf_write_json(writer, message, (const uint8_t *) VARDATA_ANY(payload),
 							   VARSIZE_ANY_EXHDR(payload)) != EP_OK)
-		refuse(&error);
+		ep_protobuf_site_refuse(&error);
 	return true;
 }
 
@@ -185,7 +97,7 @@ ep_protobuf_to_jsonb(PG_FUNCTION_ARGS)
 static bytea *
 encode(FunctionCallInfo fcinfo, const char *json, size_t length)
 {
-	const EpProtoMessage *message = resolve_arguments(fcinfo);
+	const EpProtoMessage *message = ep_protobuf_site_message(ep_protobuf_site(fcinfo->flinfo), fcinfo);
 	EpProtoEncoder encoder;
 	EpArena arena;
 	EpError error;
@@ -193,10 +105,10 @@ encode(FunctionCallInfo fcinfo, const char *json, size_t length)
 
 	ep_arena_init(&arena, ep_palloc_allocator(CurrentMemoryContext), MaxAllocSize);
 	ep_protobuf_encoder_init(&encoder, &arena, &error);
-	encoder.interrupted = is_interrupted;
+	encoder.interrupted = ep_protobuf_interrupted;
 	encoder.ignore_unknown = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	if (ep_protobuf_encode_json(&encoder, message, json, length) != EP_OK)
-		refuse(&error);
+		ep_protobuf_site_refuse(&error);
 	payload = (bytea *) cstring_to_text_with_len((char *) encoder.bytes.data, (int) encoder.bytes.length);
 	ep_arena_free(&arena);
 	return payload;
@@ -246,13 +158,13 @@ ep_protobuf_roundtrip(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	message = resolve_arguments(fcinfo);
+	message = ep_protobuf_site_message(ep_protobuf_site(fcinfo->flinfo), fcinfo);
 	payload = PG_GETARG_BYTEA_PP(1);
 	start_writer(fcinfo, &writer, &error, payload);
 	bytes.arena = writer.arena;
 	if (ep_protobuf_rewrite(&writer, message, (const uint8_t *) VARDATA_ANY(payload),
 							VARSIZE_ANY_EXHDR(payload), &bytes) != EP_OK)
-		refuse(&error);
+		ep_protobuf_site_refuse(&error);
 	payload = (bytea *) cstring_to_text_with_len((char *) bytes.data, (int) bytes.length);
 	ep_arena_reset(writer.arena);
 	PG_RETURN_BYTEA_P(payload);
@@ -260,25 +172,75 @@ ep_protobuf_roundtrip(PG_FUNCTION_ARGS)
 
 /* ---- one path ---- */
 
-/* The path in the message type, kept per call site with it. */
-static const EpProtoPath *
-resolve_path(FmgrInfo *flinfo, const EpProtoMessage *message, text *path)
+typedef struct GetPlan
 {
-	CallSite *site = call_site(flinfo);
-	char *spelled;
+	EpProtoPath path;
+	char *text;
+	Datum constant; /* the path in argument 2, when the query has it as a constant; else 0 */
+	bool plain;
+} GetPlan;
 
-	if (site->path_text != NULL && same_text(site->path_text, path))
-		return &site->path;
-	spelled = text_to_cstring(path);
-	site->path_text = NULL;
-	if (!ep_protobuf_find_path(message, spelled, &site->path))
+static GetPlan *
+make_plan(FunctionCallInfo fcinfo, EpProtoSite *site)
+{
+	char *spelled = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	GetPlan *plan = MemoryContextAllocZero(site->context, sizeof(GetPlan));
+
+	if (!ep_protobuf_find_path(site->message, spelled, &plan->path))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("message type \"%s\" has no path \"%s\"", message->full_name, spelled),
+			 errmsg("message type \"%s\" has no path \"%s\"", site->message->full_name, spelled),
 			 errhint("Paths are field names joined by \".\"; protobuf_fields(message_type) lists them.")));
-	site->path_text = MemoryContextStrdup(site->context, spelled);
-	return &site->path;
+	plan->text = MemoryContextStrdup(site->context, spelled);
+	plan->plain = ep_protobuf_is_plain(&plan->path);
+	if (ep_protobuf_is_constant(fcinfo->flinfo, 2))
+		plan->constant = PG_GETARG_DATUM(2);
+	site->plan = plan;
+	return plan;
+}
+
+/* The path of argument 2, kept per call site. */
+static GetPlan *
+get_plan(FunctionCallInfo fcinfo, EpProtoSite *site)
+{
+	GetPlan *plan = site->plan;
+
+	if (plan != NULL && plan->constant == PG_GETARG_DATUM(2))
+		return plan;
+	if (plan != NULL && ep_protobuf_same_text(plan->text, PG_GETARG_TEXT_PP(2)))
+		return plan;
+	site->plan = NULL;
+	if (plan != NULL)
+	{
+		pfree(plan->text);
+		pfree(plan);
+	}
+	return make_plan(fcinfo, site);
+}
+
+/* By the path that knows everything, or from the record that was found. */
+static text *
+write_path(FunctionCallInfo fcinfo, const GetPlan *plan, bytea *payload, const EpProtoRecord *record)
+{
+	EpProtoWriter writer;
+	EpError error;
+	EpCode code;
+	text *result = NULL;
+
+	start_writer(fcinfo, &writer, &error, payload);
+	writer.bare = true;
+	if (record != NULL)
+		code = ep_protobuf_write_field(&writer, record->field, record, 1, plan->path.count - 1);
+	else
+		code = ep_protobuf_get_path(&writer, &plan->path, (const uint8_t *) VARDATA_ANY(payload),
+									VARSIZE_ANY_EXHDR(payload));
+	if (code != EP_OK && code != EP_DONE)
+		ep_protobuf_site_refuse(&error);
+	if (code == EP_OK)
+		result = cstring_to_text_with_len(writer.text, (int) writer.length);
+	ep_arena_reset(writer.arena);
+	return result;
 }
 
 /*
@@ -288,22 +250,24 @@ EP_FUNCTION(ep_protobuf_get);
 Datum
 ep_protobuf_get(PG_FUNCTION_ARGS)
 {
-	const EpProtoMessage *message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), NULL, 0);
-	const EpProtoPath *path = resolve_path(fcinfo->flinfo, message, PG_GETARG_TEXT_PP(2));
+	EpProtoSite *site = ep_protobuf_site(fcinfo->flinfo);
+	GetPlan *plan = (ep_protobuf_site_message(site, fcinfo), get_plan(fcinfo, site));
 	bytea *payload = PG_GETARG_BYTEA_PP(1);
-	EpProtoWriter writer;
-	EpError error;
-	EpCode code;
-	text *result = NULL;
+	const EpProtoField *field = plan->path.fields[plan->path.count - 1];
+	EpProtoRecord record;
+	size_t bad;
+	EpCode code = EP_E_UNSUPPORTED;
+	text *result;
 
-	start_writer(fcinfo, &writer, &error, payload);
-	code = ep_protobuf_get_path(&writer, path, (const uint8_t *) VARDATA_ANY(payload),
-								VARSIZE_ANY_EXHDR(payload));
-	if (code != EP_OK && code != EP_DONE)
-		refuse(&error);
-	if (code == EP_OK)
-		result = cstring_to_text_with_len(writer.text, (int) writer.length);
-	ep_arena_reset(writer.arena);
+	if (plan->plain)
+		code = ep_protobuf_find_last(&plan->path, (const uint8_t *) VARDATA_ANY(payload),
+									 VARSIZE_ANY_EXHDR(payload), &record);
+	if (code == EP_DONE && field->presence)
+		PG_RETURN_NULL();
+	if (code == EP_OK && field->type == EP_PROTO_STRING &&
+		ep_wire_text(record.data, (size_t) record.bits, &bad) == EP_OK)
+		PG_RETURN_TEXT_P(cstring_to_text_with_len((const char *) record.data, (int) record.bits));
+	result = write_path(fcinfo, plan, payload, code == EP_OK ? &record : NULL);
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(result);
@@ -370,7 +334,7 @@ EP_FUNCTION(ep_protobuf_fields);
 Datum
 ep_protobuf_fields(PG_FUNCTION_ARGS)
 {
-	const EpProtoMessage *message = resolve(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), NULL, 0);
+	const EpProtoMessage *message = ep_protobuf_site_message(ep_protobuf_site(fcinfo->flinfo), fcinfo);
 	EpProtoOpen open = {NULL, message, 0};
 	EpAllocator allocator = ep_palloc_allocator(CurrentMemoryContext);
 	FieldList list;

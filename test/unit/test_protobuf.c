@@ -450,6 +450,24 @@ framing_is_seen(void)
 	free(file.bytes);
 }
 
+/* What the quick way gives as well, or why there is none. */
+static EpCode
+find_last(const char *hex, const char *path, uint64_t *bits)
+{
+	uint8_t bytes[256];
+	size_t length = from_hex(hex, bytes);
+	EpProtoPath found;
+	EpProtoRecord record = {0};
+	EpCode code;
+
+	if (!ep_protobuf_find_path(message_of(corners, "corners.v3.All"), path, &found) ||
+		!ep_protobuf_is_plain(&found))
+		return EP_E_LIMIT;
+	code = ep_protobuf_find_last(&found, bytes, length, &record);
+	*bits = record.bits;
+	return code;
+}
+
 static const char *
 get(const char *hex, const char *path)
 {
@@ -494,6 +512,27 @@ one_path_is_read_alone(void)
 	CHECK_TEXT(get("e2 01 02 08 01 ea 01 01 05", "c_inner.a"), "1");
 }
 
+static void
+the_last_record_is_found_quickly(void)
+{
+	uint64_t bits = 0;
+
+	CHECK(find_last("10 05 10 06 12 01 00", "i64", &bits) == EP_OK && bits == 6);
+	CHECK(find_last("10 ff ff ff ff ff ff ff ff ff 01", "i64", &bits) == EP_OK && bits == UINT64_MAX);
+	CHECK(find_last("8a 01 03 12 01 22 fa 01 00", "inner.b", &bits) == EP_OK && bits == 1);
+	CHECK(find_last("08 05", "i64", &bits) == EP_DONE);
+	CHECK(find_last("8a 01 02 08 01", "inner.b", &bits) == EP_DONE);
+	/* merged messages, padded tags, groups and faults are for the other way */
+	CHECK(find_last("8a 01 02 08 01 8a 01 03 12 01 22", "inner.b", &bits) == EP_E_UNSUPPORTED);
+	CHECK(find_last("90 80 00 05", "i64", &bits) == EP_E_UNSUPPORTED);
+	CHECK(find_last("10 05 0b 0c", "i64", &bits) == EP_E_UNSUPPORTED);
+	CHECK(find_last("10 05 00 01", "i64", &bits) == EP_E_UNSUPPORTED);
+	CHECK(find_last("10 05 12 02 00", "i64", &bits) == EP_E_UNSUPPORTED);
+	CHECK(find_last("10 ff ff ff ff ff ff ff ff ff ff 01", "i64", &bits) == EP_E_UNSUPPORTED);
+	CHECK(find_last("10 05", "c_int", &bits) == EP_E_LIMIT);
+	CHECK(find_last("10 05", "r_str", &bits) == EP_E_LIMIT);
+}
+
 int
 main(void)
 {
@@ -523,6 +562,7 @@ main(void)
 	RUN(all_events_decode);
 	RUN(framing_is_seen);
 	RUN(one_path_is_read_alone);
+	RUN(the_last_record_is_found_quickly);
 	ep_arena_free(&arena);
 	ep_arena_free(&lasting);
 	return unit_done();

@@ -113,6 +113,17 @@ ep_protobuf_find_path(const EpProtoMessage *message, const char *text, EpProtoPa
 extern EpCode ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoPath *path, const uint8_t *bytes,
 								   size_t length) EP_CHECK_RESULT;
 
+/* Has the path neither lists, oneofs, closed enums nor messages that are to be read whole? */
+extern bool ep_protobuf_is_plain(const EpProtoPath *path);
+
+/*
+ * The last record at a plain path, which the others cannot change.  EP_OK with its value (checked neither for UTF-8 nor inside);
+ * EP_DONE when the path's last field, or a message on the way, is absent; else bytes have what only ep_protobuf_get_path
+ * can tell: repetitions of messages, groups, unusual tags, faults.
+ */
+extern EpCode ep_protobuf_find_last(const EpProtoPath *path, const uint8_t *bytes, size_t length,
+									EpProtoRecord *record) EP_CHECK_RESULT;
+
 /*
  * An item of a message set becomes the record of its field; what is none is left alone.  start is where
  * the payload begins.

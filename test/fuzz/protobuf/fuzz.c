@@ -63,6 +63,23 @@ fuzz_set(const uint8_t *data, size_t size)
 	ep_arena_free(&scratch);
 }
 
+/* The quick way to a value finds the one that the other way has written. */
+static void
+check_last(const EpProtoWriter *written, const EpProtoPath *path, const EpProtoRecord *record, EpCode got,
+		   EpArena *arena, const uint8_t *data)
+{
+	EpProtoWriter writer;
+	EpError error;
+	EpCode code;
+
+	ep_protobuf_writer_init(&writer, arena, data, &error);
+	writer.bare = true;
+	code = ep_protobuf_write_field(&writer, record->field, record, 1, path->count - 1);
+	MUST(code == got);
+	MUST(code != EP_OK ||
+		 (writer.length == written->length && memcmp(writer.text, written->text, writer.length) == 0));
+}
+
 static EpCode
 fuzz_json(const EpProtoMessage *message, const uint8_t *data, size_t size, bool always_print)
 {
@@ -89,13 +106,19 @@ fuzz_json(const EpProtoMessage *message, const uint8_t *data, size_t size, bool 
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
 	{
 		EpProtoPath path;
-		EpCode got;
+		EpProtoRecord record;
+		EpCode got, last = EP_E_UNSUPPORTED;
 
 		if (!ep_protobuf_find_path(message, paths[i], &path))
 			continue;
 		ep_protobuf_writer_init(&writer, &arena, data, &error);
 		got = ep_protobuf_get_path(&writer, &path, data, size);
 		MUST(code != EP_OK || got == EP_OK || got == EP_DONE);
+		if (ep_protobuf_is_plain(&path))
+			last = ep_protobuf_find_last(&path, data, size, &record);
+		MUST(last != EP_DONE || got == EP_DONE || !path.fields[path.count - 1]->presence);
+		if (last == EP_OK)
+			check_last(&writer, &path, &record, got, &arena, data);
 	}
 	ep_arena_free(&arena);
 	return code;
