@@ -77,6 +77,13 @@ COMMENT ON FUNCTION protobuf_get(text, bytea, text) IS
 'one field of a protobuf message by its path (device.serial), as ->> would give it; NULL when it is absent. The messages on the way must be well formed
 on the wire and have their required fields; what stands beside the path is not decoded';
 
+CREATE FUNCTION protobuf_to_record(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL) RETURNS record
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_record';
+COMMENT ON FUNCTION protobuf_to_record(text, bytea, text, int) IS
+'chosen fields of a protobuf message, typed, in one pass: FROM protobuf_to_record(type, payload) AS r(event_id text, device_serial text, occurred_at timestamptz).
+A column has the name of a field, its JSON name, a path in double quotes, or the name that protobuf_fields gives, and the type that it gives; jsonb takes a message whole.
+Times are cut to microseconds. Fields without a column are stepped over, not decoded';
+
 CREATE FUNCTION protobuf_fields(message_type text, OUT path text, OUT "column" text, OUT number int, OUT type text, OUT comment text)
     RETURNS SETOF record
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_fields';

@@ -36,6 +36,7 @@ typedef struct ProtoDecoder
 	bool raw;     /* some value of the event is raw */
 	bool needs;   /* some node has required fields */
 	bool partial; /* events are parts of messages: what they lack is no fault */
+	bool picks;   /* only the paths that are in the tree are read */
 	EpProtoUnknown unknown;
 	int32_t route_by; /* the oneof whose case is the route; -1: none is */
 	EpCursor left;    /* of the payload */
@@ -148,7 +149,7 @@ choose(ProtoDecoder *d, EpProtoNode *node, const EpProtoStep *step)
 		return;
 	if (before->action == EP_ACT_MESSAGE)
 		leave(d, before->child);
-	else
+	else if (before->action != EP_ACT_SKIP)
 		*value_at(d, node, before) = (EpValue){.kind = EP_NULL};
 }
 
@@ -392,6 +393,8 @@ put_unknown(ProtoDecoder *d, const EpProtoNode *node, uint32_t number, const uin
 {
 	EpProtoSlice slice = {node, number, tag, (size_t) (cursor->at - tag)};
 
+	if (d->picks)
+		return EP_OK;
 	return ep_protobuf_unknown_add(&d->unknown, d->decoder->arena, slice) ? EP_OK : no_memory(d);
 }
 
@@ -431,6 +434,8 @@ put_record_of(ProtoDecoder *d, EpProtoNode *node, EpProtoStep *step, const EpWir
 			return put_record(d, step, record, value_at(d, node, step));
 		case EP_ACT_MESSAGE:
 			return put_message(d, node, step, slice, depth + 1);
+		case EP_ACT_SKIP:
+			break;
 	}
 	return EP_OK;
 }
@@ -621,7 +626,7 @@ decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 		code = finish_raw(d);
 	if (code == EP_OK && d->needs && !d->partial)
 		code = check_required(d, d->root);
-	if (code == EP_OK && !d->partial)
+	if (code == EP_OK && !d->partial && !d->picks)
 		code = check_stream(d);
 	if (code == EP_OK && d->unknown.count > 0 &&
 		!ep_protobuf_unknown_give(&d->unknown, d->decoder, d->stamp, event))
@@ -692,6 +697,7 @@ protobuf_begin(EpDecoder *decoder)
 	d->needs = message->required_count > 0;
 	d->route_by = ep_protobuf_find_oneof(message, ep_decoder_option(decoder, "route_by", ""));
 	d->partial = strcmp(ep_decoder_option(decoder, "partial", ""), "true") == 0;
+	d->picks = strcmp(ep_decoder_option(decoder, "picks", ""), "true") == 0;
 	return read_required(d, ep_decoder_option(decoder, "required", ""));
 }
 

@@ -148,12 +148,24 @@ make_path(EpDecoder *decoder, EpPath *parent, EpPath *previous, const EpProtoFie
 	return path;
 }
 
+/* What is asked for of the field: its type, jsonb for the whole of a message; false: nothing. */
+static bool
+pick(EpDecoder *decoder, EpPath *parent, const EpProtoField *field, EpType *type)
+{
+	EpPath *path = ep_path_find(decoder->paths, parent, field->name, strlen(field->name));
+
+	if (path != NULL && path->type == EP_TYPE_JSONB)
+		*type = EP_TYPE_JSONB;
+	return path != NULL || field->required;
+}
+
 EpProtoNode *
 ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path, const EpProtoNode *outer)
 {
 	EpArena *arena = decoder->lasting;
 	EpProtoNode *node = ep_arena_zalloc(arena, sizeof *node);
 	EpPath *previous = NULL;
+	bool picks = strcmp(ep_decoder_option(decoder, "picks", ""), "true") == 0;
 
 	if (node == NULL)
 		return NULL;
@@ -172,6 +184,9 @@ ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path
 		EpType type = ep_protobuf_flatten(field, &node->open);
 
 		step->field = field;
+		step->action = EP_ACT_SKIP;
+		if (picks && !pick(decoder, path, field, &type))
+			continue;
 		step->action = (uint8_t) action_of(field, type);
 		step->bare = type == EP_TYPE_TEXT;
 		step->path = previous = make_path(decoder, path, previous, field, type);

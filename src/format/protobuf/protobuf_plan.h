@@ -19,8 +19,9 @@ typedef enum EpProtoAction
 	EP_ACT_ARRAY,
 	EP_ACT_TIME, /* Timestamp and Duration */
 	EP_ACT_WRAPPER,
-	EP_ACT_JSON,   /* collected, written as ProtoJSON at the end */
-	EP_ACT_MESSAGE /* a node of its own */
+	EP_ACT_JSON,    /* collected, written as ProtoJSON at the end */
+	EP_ACT_MESSAGE, /* a node of its own */
+	EP_ACT_SKIP     /* nobody asks for it; it has no path */
 } EpProtoAction;
 
 typedef struct EpProtoNode EpProtoNode;
@@ -49,7 +50,10 @@ struct EpProtoNode
 	uint32_t unknown_since; /* unknown records noted before are of an earlier life of it in that event */
 };
 
-/* A node for message at path (under outer, NULL for the top); NULL when memory is out. */
+/*
+ * A node for message at path (under outer, NULL for the top); NULL when memory is out.  With the decoder's option `picks`, fields
+ * whose paths are not in the tree are skipped, and a message whose path has the type jsonb stays whole.
+ */
 extern EpProtoNode *
 ep_protobuf_node(EpDecoder *decoder, const EpProtoMessage *message, EpPath *path, const EpProtoNode *outer);
 
