@@ -184,6 +184,11 @@ texts_are_valid(void)
 	CHECK_TEXT(all("72 09 61 61 61 61 61 61 61 61 ff"), "protobuf string is not valid UTF-8");
 	CHECK(json_error.offset == 10 && strcmp(json_error.path, "str") == 0);
 	CHECK_TEXT(all("72 09 61 61 61 00 61 61 61 61 61"), "protobuf string holds U+0000");
+	/* also when something replaces them */
+	CHECK_TEXT(all("72 01 ff 72 01 61"), "protobuf string is not valid UTF-8");
+	CHECK_TEXT(all("8a 01 05 22 03 12 01 a4 8a 01 05 22 03 12 01 79"), "protobuf string is not valid UTF-8");
+	CHECK_TEXT(all("da 01 01 ff e8 01 05"), "protobuf string is not valid UTF-8");
+	CHECK_TEXT(all("ba 01 06 0a 01 ff 0a 01 61"), "protobuf string is not valid UTF-8");
 }
 
 static void

@@ -129,6 +129,15 @@ zero_record(const EpProtoField *field)
 	return zero;
 }
 
+/* A key or value that another one in its entry replaces is not shown, but has to be text. */
+static EpCode
+check_replaced(EpProtoWriter *writer, const EpProtoRecord *record)
+{
+	if (record->field->type != EP_PROTO_STRING)
+		return EP_OK;
+	return ep_protobuf_check_string(writer, record->field, record->data, (size_t) record->bits);
+}
+
 /*
  * The last key and value of an entry.  The key is dead when the value is an unknown number of a
  * closed enum: then the whole entry counts as unknown.
@@ -152,11 +161,15 @@ read_entry(EpProtoWriter *writer, const EpProtoMessage *entry, const EpProtoReco
 	{
 		if (record.number == 1 && record.wire == key->field->wire)
 		{
+			if ((code = check_replaced(writer, key)) != EP_OK)
+				return code;
 			key->data = record.wire == EP_WIRE_LEN ? record.data : NULL;
 			key->bits = record.wire == EP_WIRE_LEN ? record.length : key_bits(key->field, record.bits);
 		}
 		else if (record.number == 2 && record.wire == value->field->wire)
 		{
+			if ((code = check_replaced(writer, value)) != EP_OK)
+				return code;
 			value->data = record.data;
 			value->bits = record.bits;
 			key->dead = ep_protobuf_unknown_value(value->field, record.bits);
@@ -293,6 +306,8 @@ put_map(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan entries, i
 		{
 			if (value.field->message != NULL)
 				code = check_map_message(writer, entry, at, depth);
+			else if ((code = check_replaced(writer, &key)) == EP_OK)
+				code = check_replaced(writer, &value);
 			writer->count = pairs.end;
 			continue;
 		}

@@ -194,6 +194,23 @@ check_required(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSpan
 	return EP_OK;
 }
 
+/* Strings that a later one replaces, or another case of their oneof, are not shown, but have to be text. */
+static EpCode
+check_replaced(EpProtoWriter *writer, EpProtoSpan span)
+{
+	EpCode code = EP_OK;
+
+	for (size_t i = span.first; i < span.end && code == EP_OK; i++)
+	{
+		EpProtoRecord record = writer->records[i];
+
+		if (record.field->type == EP_PROTO_STRING && !record.field->repeated &&
+			(record.dead || (i + 1 < span.end && writer->records[i + 1].field == record.field)))
+			code = ep_protobuf_check_string(writer, record.field, record.data, (size_t) record.bits);
+	}
+	return code;
+}
+
 /*
  * Scan the slices and leave their records on top of the stack as *found; the caller takes them
  * off by setting writer->count back to found->first.
@@ -224,6 +241,8 @@ ep_protobuf_scan(EpProtoWriter *writer, const EpProtoMessage *message, EpProtoSp
 	for (size_t i = found->first + 1; i < found->end && sorted; i++)
 		sorted = writer->records[i - 1].field->number <= writer->records[i].field->number;
 	if (!sorted && (code = sort_records(writer, *found)) != EP_OK)
+		return code;
+	if ((code = check_replaced(writer, *found)) != EP_OK)
 		return code;
 	if (message->required_count > 0)
 		return check_required(writer, message, *found);

@@ -365,19 +365,28 @@ ep_protobuf_put_quoted(EpProtoWriter *writer, const uint8_t *text, size_t length
 }
 
 EpCode
-ep_protobuf_put_string(EpProtoWriter *writer, const EpProtoField *field, const uint8_t *text, size_t length)
+ep_protobuf_check_string(EpProtoWriter *writer, const EpProtoField *field, const uint8_t *text, size_t length)
 {
 	size_t bad = 0;
 	EpCode code = ep_wire_text(text, length, &bad);
 
 	if (code == EP_E_NUL && writer->nul && !writer->bare)
 		code = ep_utf8_valid((const char *) text, length) ? EP_OK : EP_E_ENCODING;
-	if (code != EP_OK)
-		return ep_protobuf_writer_fail(
-			writer, code, text + bad,
-			code == EP_E_NUL ? "protobuf string holds U+0000" : "protobuf string is not valid UTF-8", field);
-	ep_protobuf_put_quoted(writer, text, length);
-	return EP_OK;
+	if (code == EP_OK)
+		return EP_OK;
+	return ep_protobuf_writer_fail(
+		writer, code, text + bad,
+		code == EP_E_NUL ? "protobuf string holds U+0000" : "protobuf string is not valid UTF-8", field);
+}
+
+EpCode
+ep_protobuf_put_string(EpProtoWriter *writer, const EpProtoField *field, const uint8_t *text, size_t length)
+{
+	EpCode code = ep_protobuf_check_string(writer, field, text, length);
+
+	if (code == EP_OK)
+		ep_protobuf_put_quoted(writer, text, length);
+	return code;
 }
 
 static void

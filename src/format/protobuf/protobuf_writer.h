@@ -27,6 +27,8 @@ extern void ep_protobuf_put_integer(EpProtoWriter *writer, int64_t n);
 extern void ep_protobuf_put_double(EpProtoWriter *writer, double n);
 extern void ep_protobuf_put_timestamp(EpProtoWriter *writer, int64_t seconds, int32_t nanos);
 extern void ep_protobuf_put_duration(EpProtoWriter *writer, int64_t seconds, int32_t nanos);
+extern EpCode ep_protobuf_check_string(EpProtoWriter *writer, const EpProtoField *field, const uint8_t *text,
+									   size_t length) EP_CHECK_RESULT;
 extern EpCode ep_protobuf_put_string(EpProtoWriter *writer, const EpProtoField *field, const uint8_t *text,
 									 size_t length) EP_CHECK_RESULT;
 extern EpCode ep_protobuf_put_scalar(EpProtoWriter *writer, const EpProtoField *field,
