@@ -4,9 +4,10 @@ SET search_path = public, event_pipeline;
 CREATE EXTENSION event_pipeline CASCADE;
 
 -- Who reads, and who sends: each with the least rights.
-DROP ROLE IF EXISTS bi, sender;
+DROP ROLE IF EXISTS bi, sender, keeper;
 CREATE ROLE bi LOGIN PASSWORD :'password';
 CREATE ROLE sender LOGIN PASSWORD :'password';
+CREATE ROLE keeper LOGIN SUPERUSER PASSWORD :'password'; -- runs the maintenance
 GRANT pg_read_all_data TO bi;
 
 SELECT create_stream('app_events', 'json', event_time => 'at');
@@ -33,11 +34,20 @@ INSERT INTO camera_logs_raw (payload) SELECT log::bytea FROM logs;
 SELECT create_rollup('reads_daily', 'app_events',
     'SELECT count(*) AS reads, count(DISTINCT user_id) AS readers FROM app_events WHERE event_time >= $1 AND event_time < $2',
     bucket => '1 day');
+-- Its day begins at noon of ours.
+SELECT create_rollup('reads_per_day', 'app_events',
+    'SELECT user_id, count(*) AS reads, avg(reading_time) AS reading_time, max(event_time) AS last_read FROM app_events
+     WHERE event_time >= $1 AND event_time < $2 GROUP BY user_id',
+    bucket => '1 day', time_zone => 'Pacific/Auckland');
+SELECT create_rollup('reads_hourly', 'app_events',
+    'SELECT user_id, count(*) AS reads, sum(reading_time) AS reading_time FROM app_events WHERE event_time >= $1 AND event_time < $2 GROUP BY user_id',
+    bucket => '1 hour');
 
 SELECT create_stream('drone_events', 'json');
 INSERT INTO drone_events_raw (payload) VALUES
     ('{"event_id": "a", "drone_id": "K1", "type": "takeoff", "boot_id": "b1", "device_uptime_ms": 60000, "gps_time": "2017-06-01T10:01:00Z", "gps_fix": 3, "sent": "2017-06-01T18:00:00Z"}
 {"event_id": "b", "drone_id": "K1", "type": "landing", "boot_id": "b1", "device_uptime_ms": 660000, "gps_time": "2017-06-01T10:11:00Z", "gps_fix": 3, "sent": "2017-06-01T18:00:00Z"}');
+GRANT INSERT ON drone_events_raw TO sender;
 SELECT create_flight_table('flights',
     'SELECT event_id, drone_id, type, boot_id, device_uptime_ms, gps_time, gps_fix, sent AS received_at FROM drone_events');
 
