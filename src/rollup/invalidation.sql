@@ -5,6 +5,8 @@
 -- that snapshot. Unlike a number, a snapshot cannot pass by a row whose transaction commits late. A row may be
 -- seen twice, never missed; consumers replace what they recompute, so twice is harmless.
 --
+-- A target is an event table, or, with a negative number, the table of a rollup that others read: its refreshes append always.
+--
 --   attach   tell ingest to track the target and stand at "everything up to now is read"; compute in full afterwards
 --   read     the granules that are news, and move on; in one transaction with what is done about them
 --   detach   the consumer is gone
@@ -17,6 +19,8 @@ CREATE TABLE _invalidation_reader (
     consumer  text NOT NULL,            -- 'flight_table:<oid>', 'rollup:<id>' ...
     target_id int NOT NULL,
     snapshot  pg_snapshot NOT NULL,
+    own_xid   xid8 NOT NULL,            -- the transaction that read last,
+    own_id    bigint NOT NULL,          -- and up to where it has read what it appended itself
     cluster   bigint NOT NULL,
     PRIMARY KEY (consumer, target_id)
 );
@@ -27,7 +31,7 @@ SELECT pg_catalog.pg_extension_config_dump('_invalidation_reader', '');
 
 -- pg_current_snapshot() says of our own transaction what comes out: it is left out of the list of those at work, so it looks
 -- finished as soon as a later one has finished (or a later subtransaction was rolled back), and what it appends from here on
--- would never be news. So it is put into the list. Stable: the snapshot is that of the calling statement.
+-- would never be news. So it is put into the list, and what it has appended before is told apart by its number (own_id). Stable: the snapshot is that of the calling statement.
 CREATE FUNCTION _invalidation_place() RETURNS pg_snapshot
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -40,6 +44,12 @@ $$;
 COMMENT ON FUNCTION _invalidation_place() IS 'the current snapshot, in which the current transaction is at work';
 REVOKE ALL ON FUNCTION _invalidation_place() FROM PUBLIC;
 
+CREATE FUNCTION _invalidation_unread(i _invalidation, r _invalidation_reader) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN NOT pg_catalog.pg_visible_in_snapshot(i.xid, r.snapshot)
+       AND NOT (i.xid OPERATOR(pg_catalog.=) r.own_xid AND i.invalidation_id OPERATOR(pg_catalog.<) r.own_id);
+COMMENT ON FUNCTION _invalidation_unread(_invalidation, _invalidation_reader) IS 'true when an invalidation is news to a reader of its target in this cluster';
+
 -- Start reading. Waits for the writers of the event table that are at work, and holds new ones (never readers) until
 -- commit: those before are visible to the full computation that must follow in this transaction, those after append rows.
 CREATE FUNCTION _invalidation_attach(consumer text, target_id int) RETURNS void
@@ -49,6 +59,9 @@ DECLARE
     target regclass;
 BEGIN
     UPDATE @extschema@._target t SET tracked = true WHERE t.target_id = $2 RETURNING t.relation INTO target;
+    IF $2 < 0 THEN
+        SELECT r.relation INTO target FROM @extschema@._rollup r WHERE r.rollup_id = -$2;
+    END IF;
     IF target IS NULL THEN
         RAISE EXCEPTION 'event table number % does not exist', $2 USING ERRCODE = 'undefined_object';
     END IF;
@@ -56,9 +69,10 @@ BEGIN
     -- Trimming must not overlook a reader that has not committed yet.
     PERFORM pg_advisory_xact_lock_shared('@extschema@._invalidation'::regclass::oid::int, 0);
     INSERT INTO @extschema@._invalidation_reader
-    SELECT $1, $2, @extschema@._invalidation_place(), (SELECT system_identifier FROM pg_control_system())
+    SELECT $1, $2, @extschema@._invalidation_place(), pg_current_xact_id(), nextval('@extschema@._invalidation_id_seq'),
+           (SELECT system_identifier FROM pg_control_system())
     ON CONFLICT ON CONSTRAINT _invalidation_reader_pkey
-    DO UPDATE SET snapshot = excluded.snapshot, cluster = excluded.cluster;
+    DO UPDATE SET snapshot = excluded.snapshot, own_xid = excluded.own_xid, own_id = excluded.own_id, cluster = excluded.cluster;
 END
 $$;
 COMMENT ON FUNCTION _invalidation_attach(text, int) IS 'have ingest track an event table for this consumer, who computes in full next, in the same transaction';
@@ -86,10 +100,11 @@ BEGIN
     -- One statement: what is read and what is remembered are the same snapshot.
     RETURN QUERY
     WITH moved AS (
-        UPDATE @extschema@._invalidation_reader r SET snapshot = @extschema@._invalidation_place(), cluster = here
+        UPDATE @extschema@._invalidation_reader r SET snapshot = @extschema@._invalidation_place(), own_xid = pg_current_xact_id(),
+               own_id = nextval('@extschema@._invalidation_id_seq'), cluster = here
         WHERE r.consumer = $1 AND r.target_id = $2)
     SELECT DISTINCT i.granule FROM @extschema@._invalidation i
-    WHERE i.target_id = $2 AND (seen.cluster <> here OR NOT pg_visible_in_snapshot(i.xid, seen.snapshot))
+    WHERE i.target_id = $2 AND (seen.cluster <> here OR @extschema@._invalidation_unread(i, seen))
     ORDER BY i.granule;
 END
 $$;
@@ -124,7 +139,7 @@ BEGIN
             SELECT FROM @extschema@._invalidation_reader r
             WHERE r.target_id = i.target_id
               AND (r.cluster <> (SELECT system_identifier FROM pg_control_system())
-                   OR NOT pg_visible_in_snapshot(i.xid, r.snapshot)));
+                   OR @extschema@._invalidation_unread(i, r)));
         GET DIAGNOSTICS trimmed = ROW_COUNT;
     END IF;
     RETURN trimmed;

@@ -190,8 +190,8 @@ point_into_query(void *query)
 	}
 }
 
-static RawStmt *
-parse_one(const char *text)
+RawStmt *
+ep_rollup_parse(const char *text)
 {
 	ErrorContextCallback pointer = {
 		.previous = error_context_stack, .callback = point_into_query, .arg = unconstify(char *, text)};
@@ -214,7 +214,7 @@ Datum
 ep_rollup_statement(PG_FUNCTION_ARGS)
 {
 	char *query_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	RawStmt *statement = parse_one(query_text);
+	RawStmt *statement = ep_rollup_parse(query_text);
 	char *start = query_text + statement->stmt_location;
 
 	if (statement->stmt_len > 0)
@@ -222,13 +222,12 @@ ep_rollup_statement(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(start));
 }
 
-/* Parse, analyse and check; the one Query that is left has a result that a table can hold. */
-static Query *
-analyze_query(const char *text)
+Query *
+ep_rollup_analyze(const char *text)
 {
 	static const Oid bounds[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
 	CheckContext check = {text, {false, false}};
-	RawStmt *statement = parse_one(text);
+	RawStmt *statement = ep_rollup_parse(text);
 	ErrorContextCallback pointer = {
 		.previous = error_context_stack, .callback = point_into_query, .arg = unconstify(char *, text)};
 	List *queries;
@@ -265,7 +264,7 @@ ep_rollup_columns(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	level =
 		ep_rollup_pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	query = analyze_query(query_text);
+	query = ep_rollup_analyze(query_text);
 	foreach (cell, query->targetList)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);

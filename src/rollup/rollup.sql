@@ -12,6 +12,9 @@
 -- through the few SECURITY DEFINER functions here, which take no SQL from anybody.
 -- Buckets: a day or longer is a local date in the rollup's own zone, 23 or 25 hours long when the clocks change; shorter
 -- ones are fixed lengths counted in UTC. All ranges are half open. _rollup_bucket.bucket is the instant at which a bucket starts.
+-- Hierarchies: a rollup may read the table of another. Whoever replaces a bucket of that appends an invalidation, as ingest does for events,
+-- whose granule is the bucket's start: a row belongs to the bucket in which its own bucket starts. A source is there before what
+-- reads it and never changes, so there are no cycles, and the order of rollup_id is the order in which to refresh.
 
 CREATE SEQUENCE _rollup_id_seq AS int;
 CREATE TABLE _rollup (
@@ -20,9 +23,10 @@ CREATE TABLE _rollup (
     live         regclass,              -- the view that is exact at read time
     live_key     bigint,                -- what proves to its functions that one may read it
     owner        regrole NOT NULL,      -- runs the query, whoever owns the table by now
-    target_id    int NOT NULL,          -- the event table it reads; outlived by the rollup
+    target_id    int NOT NULL,          -- the event table it reads; outlived by the rollup. Below 0: -rollup_id of the rollup it reads
     source       regclass NOT NULL,
     query        text NOT NULL,
+    live_query   text,                  -- over a rollup: the same over its live view
     search_path  text NOT NULL,         -- the creator's, in which the query's names were found
     bucket       interval NOT NULL,
     time_zone    text NOT NULL,
@@ -58,7 +62,7 @@ SELECT pg_catalog.pg_extension_config_dump('_rollup', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_bucket', '');
 
-GRANT SELECT, INSERT, DELETE, UPDATE (query, version, populated, last_success, last_error, failures) ON _rollup TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (query, live_query, version, populated, last_success, last_error, failures) ON _rollup TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON _rollup_bucket TO PUBLIC;
 GRANT USAGE ON SEQUENCE _rollup_id_seq TO PUBLIC;
 ALTER TABLE _rollup ENABLE ROW LEVEL SECURITY;
@@ -75,6 +79,33 @@ COMMENT ON FUNCTION _rollup_columns(text, text, text) IS 'the columns of a rollu
 CREATE FUNCTION _rollup_statement(query text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rollup_statement';
 COMMENT ON FUNCTION _rollup_statement(text) IS 'the one statement of a text without the semicolon and what follows, or an error';
+
+CREATE FUNCTION _rollup_reads(query text, search_path text, time_zone text) RETURNS SETOF regclass
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_rollup_reads';
+COMMENT ON FUNCTION _rollup_reads(text, text, text) IS 'the tables that a rollup''s query reads, also through views';
+
+CREATE FUNCTION _rollup_substitute(query text, search_path text, relation regclass, replacement regclass) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_rollup_substitute';
+COMMENT ON FUNCTION _rollup_substitute(text, text, regclass, regclass) IS
+    'the query with another relation in the place of one that it names in FROM; NULL when it names it in a way that cannot be replaced';
+
+-- Over a rollup: the query over its live view. NULL where it does not name the rollup itself, or not in a way that can be replaced.
+CREATE FUNCTION _rollup_live_query(query text, path text, time_zone text, source regclass, live regclass) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    replaced text := @extschema@._rollup_substitute(query, path, source, live);
+BEGIN
+    IF ARRAY(SELECT c::text FROM @extschema@._rollup_columns(replaced, path, time_zone) c)
+       = ARRAY(SELECT c::text FROM @extschema@._rollup_columns(query, path, time_zone) c) THEN
+        RETURN replaced;
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _rollup_live_query(text, text, text, regclass, regclass) IS 'the query of a rollup over a rollup for the reader of its live view';
 
 CREATE FUNCTION _rollup_run_as(owner oid, search_path text, time_zone text, statement text,
                                lower_bound timestamptz, upper_bound timestamptz) RETURNS text
@@ -127,7 +158,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH RECURSIVE touched (start, until, bucket, time_zone) AS (
         SELECT DISTINCT @extschema@._bucket_start(g - r.lookaround, r.bucket, r.time_zone),
-               g + interval '15 minutes' + r.lookaround, r.bucket, r.time_zone
+               g + CASE WHEN r.target_id < 0 THEN interval '1 microsecond' ELSE interval '15 minutes' END + r.lookaround, r.bucket, r.time_zone
         FROM unnest($2) g, @extschema@._rollup r WHERE r.rollup_id = $1
         UNION
         SELECT n, until, bucket, time_zone
@@ -151,8 +182,12 @@ COMMENT ON FUNCTION _rollup_mark(int, timestamptz[]) IS 'mark the buckets that r
 
 CREATE FUNCTION _rollup_target(source regclass) RETURNS int
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT t.target_id FROM @extschema@._target t WHERE t.relation = $1 $$;
-COMMENT ON FUNCTION _rollup_target(regclass) IS 'the number of an event table, NULL when the table is none';
+AS $$
+    SELECT t.target_id FROM @extschema@._target t WHERE t.relation = $1
+    UNION ALL
+    SELECT -r.rollup_id FROM @extschema@._rollup r WHERE r.relation = $1
+$$;
+COMMENT ON FUNCTION _rollup_target(regclass) IS 'the number of an event table, the negative one of a rollup, NULL when the table is neither';
 
 -- Others rely on these: who writes a row past create_rollup() must be allowed what it says, too.
 CREATE POLICY genuine ON _rollup AS RESTRICTIVE FOR INSERT WITH CHECK (
@@ -189,6 +224,28 @@ AS $$
     WHERE NOT EXISTS (SELECT FROM @extschema@._rollup r WHERE r.rollup_id = $1)
 $$;
 COMMENT ON FUNCTION _rollup_detach(int) IS 'stop noting changes for a rollup that is dropped';
+
+CREATE FUNCTION _rollup_note(rollup_id int, start timestamptz) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ INSERT INTO @extschema@._invalidation (target_id, granule) VALUES (-$1, $2) $$;
+COMMENT ON FUNCTION _rollup_note(int, timestamptz) IS 'tell the rollups over a rollup that a bucket of it has changed';
+
+CREATE FUNCTION _rollup_readers(rollup_id int) RETURNS SETOF regclass
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE above (id, relation) AS (
+        SELECT r.rollup_id, r.relation FROM @extschema@._rollup r WHERE r.target_id = -$1
+        UNION
+        SELECT r.rollup_id, r.relation FROM above a JOIN @extschema@._rollup r ON r.target_id = -a.id)
+    SELECT a.relation FROM above a ORDER BY a.id
+$$;
+COMMENT ON FUNCTION _rollup_readers(int) IS 'the rollups over a rollup, also over several levels';
+
+-- What the rollup over it must know of a rollup, whoever it belongs to.
+CREATE FUNCTION _rollup_source(source regclass, OUT live regclass, OUT time_zone text, OUT dated boolean)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT r.live, r.time_zone, @extschema@._bucket_date(r.bucket) FROM @extschema@._rollup r WHERE r.relation = $1 $$;
+COMMENT ON FUNCTION _rollup_source(regclass) IS 'the live view, zone and kind of buckets of a rollup that another one shall read';
 
 -- Creation and removal -------------------------------------------------------------------------------------------
 -- What users call is bound when it is made and hands the caller's search_path on; the rest pins its own.
@@ -261,21 +318,33 @@ DECLARE
     target int := @extschema@._rollup_target(reads);
     plain  text := @extschema@._rollup_statement(query);
     made   regclass;
+    below  record;
     secret bigint := ('x' || left(md5(gen_random_uuid()::text), 15))::bit(60)::bigint;
     id     int := nextval('@extschema@._rollup_id_seq');
 BEGIN
-    IF rollup IS NULL OR source IS NULL OR query IS NULL OR bucket IS NULL OR time_zone IS NULL OR lookaround IS NULL THEN
+    IF rollup IS NULL OR source IS NULL OR query IS NULL OR bucket IS NULL OR lookaround IS NULL THEN
         RAISE EXCEPTION 'arguments of create_rollup() must not be NULL' USING ERRCODE = 'null_value_not_allowed';
     ELSIF target IS NULL THEN
-        RAISE EXCEPTION 'there is no stream or event table "%"', source USING ERRCODE = 'undefined_table',
-            HINT = 'The source of a rollup is an event table that create_stream() made.';
+        RAISE EXCEPTION 'there is no event table or rollup "%"', source USING ERRCODE = 'undefined_table',
+            HINT = 'The source of a rollup is an event table that create_stream() made, or the table of another rollup.';
     ELSIF NOT has_table_privilege(reads, 'SELECT') THEN
         RAISE EXCEPTION 'permission denied for table %', reads USING ERRCODE = 'insufficient_privilege';
     END IF;
+    SELECT * INTO below FROM @extschema@._rollup_source(reads);
+    time_zone := coalesce(time_zone, below.time_zone, 'UTC');
     PERFORM @extschema@._rollup_check(bucket, time_zone, lookaround);
+    IF below.dated AND below.time_zone <> time_zone THEN
+        RAISE EXCEPTION 'the buckets of rollup % are dates in %', reads, below.time_zone USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'A rollup over it must have the same time_zone.';
+    ELSIF NOT has_table_privilege(below.live, 'SELECT') THEN
+        RAISE EXCEPTION 'permission denied for view %', below.live USING ERRCODE = 'insufficient_privilege',
+            HINT = 'The live view of a rollup reads that of its source.';
+    END IF;
     made := @extschema@._rollup_make_table(rollup, plain, bucket, time_zone, reads, path);
-    INSERT INTO @extschema@._rollup (rollup_id, relation, live, live_key, owner, target_id, source, query, search_path, bucket, time_zone, lookaround)
-    VALUES (id, made, @extschema@._rollup_make_live(id, made, secret), secret, me, target, reads, plain, path, bucket, time_zone,
+    INSERT INTO @extschema@._rollup (rollup_id, relation, live, live_key, owner, target_id, source, query, live_query, search_path, bucket,
+                                     time_zone, lookaround)
+    VALUES (id, made, @extschema@._rollup_make_live(id, made, secret), secret, me, target, reads, plain,
+            @extschema@._rollup_live_query(plain, path, time_zone, reads, below.live), path, bucket, time_zone,
             @extschema@._rollup_reach(lookaround));
     PERFORM @extschema@._rollup_attach(id);
     RETURN made;
@@ -283,14 +352,14 @@ END
 $$;
 COMMENT ON FUNCTION _rollup_create(text, text, text, interval, text, interval, text) IS 'create_rollup() under the caller''s search_path';
 
-CREATE FUNCTION create_rollup(rollup text, source text, query text, bucket interval, time_zone text DEFAULT 'UTC',
+CREATE FUNCTION create_rollup(rollup text, source text, query text, bucket interval, time_zone text DEFAULT NULL,
                               lookaround interval DEFAULT '0') RETURNS regclass
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT @extschema@._rollup_create($1, $2, $3, $4, $5, $6, pg_catalog.current_setting('search_path'));
 END;
 COMMENT ON FUNCTION create_rollup(text, text, text, interval, text, interval) IS
-    'make a table that holds the query''s rows for each bucket of an event table; $1 and $2 are the bucket''s half-open bounds. The first refresh fills it';
+    'make a table that holds the query''s rows for each bucket of an event table or of another rollup; $1 and $2 are the bucket''s half-open bounds. The first refresh fills it. time_zone: NULL is the source rollup''s, or UTC';
 
 CREATE FUNCTION _rollup_find(relation regclass, rollup text) RETURNS int
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -311,9 +380,15 @@ CREATE FUNCTION _rollup_drop(id int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    r @extschema@._rollup;
+    r     @extschema@._rollup;
+    above text;
 BEGIN
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
+    SELECT string_agg(u::text, ', ') INTO above FROM @extschema@._rollup_readers(id) u;
+    IF above IS NOT NULL THEN
+        RAISE EXCEPTION 'cannot drop rollup % because other rollups read it', r.relation USING ERRCODE = 'dependent_objects_still_exist',
+            DETAIL = format('Over it: %s.', above), HINT = 'Drop those first, the last before the others.';
+    END IF;
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live) THEN     -- somebody may have dropped it
         EXECUTE format('DROP VIEW %s', r.live);
     END IF;
@@ -361,7 +436,13 @@ BEGIN
         RAISE EXCEPTION 'the columns of rollup % cannot change', r.relation USING ERRCODE = 'datatype_mismatch',
             HINT = 'Keep their names, types and order, or drop the rollup and create it anew.';
     END IF;
-    UPDATE @extschema@._rollup o SET query = plain, version = version + (query <> plain)::int
+    IF EXISTS (SELECT FROM @extschema@._rollup_reads(plain, r.search_path, r.time_zone) t
+               WHERE t = r.relation OR t IN (SELECT @extschema@._rollup_readers(id))) THEN
+        RAISE EXCEPTION 'rollup % cannot read itself or a rollup over it', r.relation USING ERRCODE = 'invalid_recursion';
+    END IF;
+    UPDATE @extschema@._rollup o SET query = plain,
+           live_query = @extschema@._rollup_live_query(plain, r.search_path, r.time_zone, r.source, (@extschema@._rollup_source(r.source)).live),
+           version = version + (query <> plain)::int
     WHERE o.rollup_id = id RETURNING version INTO r.version;
     RETURN r.version;
 END

@@ -39,7 +39,7 @@ static void
 find_bucket(Datum rollup_id, Datum key, Datum start, Bucket *bucket)
 {
 	static const char *const query =
-		"SELECT r.owner, r.search_path, r.time_zone, event_pipeline._rollup_select(r, $3),"
+		"SELECT r.owner, r.search_path, r.time_zone, event_pipeline._rollup_select(r, $3, true),"
 		" event_pipeline._bucket_end($3, r.bucket, r.time_zone)"
 		" FROM event_pipeline._rollup r WHERE r.rollup_id = $1 AND r.live_key = $2";
 	static const Oid types[3] = {INT4OID, INT8OID, TIMESTAMPTZOID};

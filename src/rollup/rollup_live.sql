@@ -15,21 +15,30 @@ AS $$
     SELECT ARRAY(
         SELECT DISTINCT i.granule FROM @extschema@._invalidation_reader r JOIN @extschema@._invalidation i USING (target_id)
         WHERE r.consumer = 'rollup:' || $1
-          AND (r.cluster <> (SELECT system_identifier FROM pg_control_system()) OR NOT pg_visible_in_snapshot(i.xid, r.snapshot)))
+          AND (r.cluster <> (SELECT system_identifier FROM pg_control_system()) OR @extschema@._invalidation_unread(i, r)))
 $$;
 COMMENT ON FUNCTION _rollup_news(int) IS 'the quarter hours that changed since a rollup read last';
 REVOKE ALL ON FUNCTION _rollup_news(int) FROM PUBLIC;
 
+-- Over a rollup: also the buckets over its dirty ones, for the live view reads its live view.
 CREATE FUNCTION _rollup_dirty(r _rollup) RETURNS SETOF timestamptz
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT d.bucket FROM (
+DECLARE
+    below @extschema@._rollup;
+    news  timestamptz[] := CASE WHEN r.populated THEN @extschema@._rollup_news(r.rollup_id) ELSE @extschema@._rollup_granules(r) END;
+BEGIN
+    SELECT * INTO below FROM @extschema@._rollup o WHERE o.rollup_id = -r.target_id;
+    IF FOUND THEN
+        news := news || ARRAY(SELECT @extschema@._rollup_dirty(below));
+    END IF;
+    RETURN QUERY SELECT d.bucket FROM (
         SELECT b.bucket FROM @extschema@._rollup_bucket b
         WHERE b.rollup_id = r.rollup_id AND (b.dirty_since IS NOT NULL OR b.version <> r.version)
         UNION
-        SELECT @extschema@._rollup_buckets(r.rollup_id, CASE WHEN r.populated THEN @extschema@._rollup_news(r.rollup_id)
-                                                        ELSE @extschema@._rollup_granules(r) END)) d
-    WHERE d.bucket - r.lookaround >= r.frozen_until
+        SELECT @extschema@._rollup_buckets(r.rollup_id, news)) d
+    WHERE d.bucket - r.lookaround >= r.frozen_until;
+END
 $$;
 COMMENT ON FUNCTION _rollup_dirty(_rollup) IS 'the buckets whose stored rows may differ from what the events of the current snapshot give';
 REVOKE ALL ON FUNCTION _rollup_dirty(_rollup) FROM PUBLIC;

@@ -2,19 +2,27 @@
 
 -- What a bucket holds: the query's rows, or none when no event is within reach. Without that condition an aggregate without
 -- GROUP BY would give a row for an emptied bucket, and recomputing from scratch, which knows no such bucket, would not.
-CREATE FUNCTION _rollup_select(r _rollup, start timestamptz) RETURNS text
+-- live: for the reader of a live view, over that of the source.
+CREATE FUNCTION _rollup_select(r _rollup, start timestamptz, live boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
-        RAISE EXCEPTION 'the event table of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table';
+        RAISE EXCEPTION 'the source of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table';
     END IF;
-    RETURN format(E'SELECT %s AS bucket, q.* FROM (\n%s\n) q WHERE EXISTS (SELECT FROM %s e WHERE e.event_time >= %L AND e.event_time < %L)',
-                  @extschema@._rollup_literal(r, start), r.query, r.source, start - r.lookaround,
-                  @extschema@._bucket_end(start, r.bucket, r.time_zone) + r.lookaround);
+    RETURN format(E'SELECT %1$s AS bucket, q.* FROM (\n%2$s\n) q WHERE EXISTS (SELECT FROM %3$s e '
+                  'WHERE e.%4$s >= %5$L::pg_catalog.timestamptz AND e.%4$s < %6$L::pg_catalog.timestamptz)',
+                  @extschema@._rollup_literal(r, start), CASE WHEN live THEN coalesce(r.live_query, r.query) ELSE r.query END,
+                  CASE WHEN live AND r.live_query IS NOT NULL THEN (@extschema@._rollup_source(r.source)).live ELSE r.source END,
+                  @extschema@._rollup_time(r), start - r.lookaround, @extschema@._bucket_end(start, r.bucket, r.time_zone) + r.lookaround);
 END
 $$;
-COMMENT ON FUNCTION _rollup_select(_rollup, timestamptz) IS 'the statement that computes a bucket; $1 and $2 are its bounds';
+COMMENT ON FUNCTION _rollup_select(_rollup, timestamptz, boolean) IS 'the statement that computes a bucket; $1 and $2 are its bounds';
+
+CREATE FUNCTION _rollup_time(r _rollup) RETURNS name
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN r.target_id OPERATOR(pg_catalog.<) 0 THEN 'bucket' ELSE 'event_time' END;
+COMMENT ON FUNCTION _rollup_time(_rollup) IS 'the column that says to which bucket a row of the source belongs';
 
 CREATE FUNCTION _rollup_literal(r _rollup, start timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
@@ -33,6 +41,7 @@ BEGIN
         r.relation, @extschema@._rollup_literal(r, start)), NULL, NULL);
     PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('INSERT INTO %s %s',
         r.relation, @extschema@._rollup_select(r, start)), start, @extschema@._bucket_end(start, r.bucket, r.time_zone));
+    PERFORM @extschema@._rollup_note(r.rollup_id, start);
     UPDATE @extschema@._rollup_bucket b
     SET version = r.version, refreshed_at = clock_timestamp(), dirty_since = NULL, failures = 0, retry_at = NULL
     WHERE b.rollup_id = r.rollup_id AND b.bucket = start;
@@ -40,15 +49,16 @@ END
 $$;
 COMMENT ON FUNCTION _rollup_replace(_rollup, timestamptz) IS 'compute one bucket anew and put it in the place of what is stored';
 
--- The quarter hours of all events that are there now, read as the owner.
+-- The quarter hours of all events that are there now, or the buckets of the rollup below, read as the owner. Dates become instants in our own zone, which is theirs.
 CREATE FUNCTION _rollup_granules(r _rollup) RETURNS timestamptz[]
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
 AS $$
     SELECT @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format(
-        'SELECT coalesce(array_agg(DISTINCT pg_catalog.date_bin(''15 minutes'', event_time, ''2000-01-03 00:00+00'')), ''{}'') FROM %s',
-        r.source), NULL, NULL)::timestamptz[]
+        'SELECT coalesce(array_agg(DISTINCT %s), ''{}'') FROM %s',
+        CASE WHEN r.target_id < 0 THEN 'bucket::pg_catalog.timestamptz'
+             ELSE 'pg_catalog.date_bin(''15 minutes'', event_time, ''2000-01-03 00:00+00'')' END, r.source), NULL, NULL)::timestamptz[]
 $$;
-COMMENT ON FUNCTION _rollup_granules(_rollup) IS 'the quarter hours in which the source of a rollup has events';
+COMMENT ON FUNCTION _rollup_granules(_rollup) IS 'the quarter hours in which the source of a rollup has events, or the buckets that it has';
 
 -- patient: for run_maintenance(); does not wait for another refresh and leaves failed buckets alone for a while.
 CREATE FUNCTION _rollup_refresh(id int, from_ timestamptz, to_ timestamptz, most int, patient boolean) RETURNS int
@@ -69,7 +79,7 @@ BEGIN
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     IF NOT r.populated THEN
         IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
-            RAISE EXCEPTION 'the event table of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table',
+            RAISE EXCEPTION 'the source of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table',
                 HINT = format('SELECT @extschema@.drop_rollup(%L);', r.relation);
         END IF;
         PERFORM @extschema@._rollup_mark(id, @extschema@._rollup_granules(r));
@@ -108,13 +118,37 @@ $$;
 COMMENT ON FUNCTION _rollup_refresh(int, timestamptz, timestamptz, int, boolean) IS
     'refresh at most so many dirty buckets of a rollup, newest first; gives how many were computed';
 
-CREATE FUNCTION refresh_rollup(rollup text, "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL) RETURNS int
+-- With the rollups that it reads first, as far as the caller may refresh them. Advisory locks are taken in the order of rollup_id everywhere.
+CREATE FUNCTION _rollup_refresh_upward(id int, from_ timestamptz, to_ timestamptz) RETURNS int
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    below int := (SELECT b.rollup_id FROM @extschema@._rollup r JOIN @extschema@._rollup b ON b.rollup_id = -r.target_id WHERE r.rollup_id = id);
+BEGIN
+    IF below IS NOT NULL THEN
+        PERFORM @extschema@._rollup_refresh_upward(below, from_, to_);
+    END IF;
+    RETURN @extschema@._rollup_refresh(id, from_, to_, NULL, false);
+END
+$$;
+COMMENT ON FUNCTION _rollup_refresh_upward(int, timestamptz, timestamptz) IS 'refresh a rollup after the rollups that it reads; gives how many buckets of it were computed';
+
+CREATE FUNCTION _rollup_refresh_all(from_ timestamptz, to_ timestamptz) RETURNS int
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(sum(@extschema@._rollup_refresh(r.rollup_id, from_, to_, NULL, false)), 0)::int
+    FROM (SELECT o.rollup_id FROM @extschema@._rollup o WHERE pg_has_role(o.owner, 'USAGE') ORDER BY o.rollup_id OFFSET 0) r
+$$;
+COMMENT ON FUNCTION _rollup_refresh_all(timestamptz, timestamptz) IS 'refresh all rollups of the caller''s roles, sources first; gives how many buckets were computed';
+
+CREATE FUNCTION refresh_rollup(rollup text DEFAULT NULL, "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL) RETURNS int
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_refresh(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2, $3, NULL, false);
+    SELECT CASE WHEN $1 IS NULL THEN @extschema@._rollup_refresh_all($2, $3)
+           ELSE @extschema@._rollup_refresh_upward(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2, $3) END;
 END;
 COMMENT ON FUNCTION refresh_rollup(text, timestamptz, timestamptz) IS
-    'recompute the dirty buckets of a rollup (that overlap [from, to)), newest first; gives how many. One that fails stays dirty, with a warning';
+    'recompute the dirty buckets of a rollup, or of all of the caller''s when NULL (that overlap [from, to)), newest first, after those of the rollups that it reads; gives how many. One that fails stays dirty, with a warning';
 
 -- Differences of one bucket as a JSON array, compared as text: not every type can be compared otherwise.
 CREATE FUNCTION _rollup_compare(r _rollup, start timestamptz) RETURNS jsonb
