@@ -9,9 +9,11 @@
  */
 #include "ingest/batch.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "schema/attempt.h"
 #include "schema/relation.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -19,6 +21,9 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+
+/* So often an id is waited for that is then somebody else's. */
+#define MAX_TRIES 1000
 
 typedef struct TakenId
 {
@@ -126,17 +131,61 @@ collect(EpBatch *batch)
 	return ids;
 }
 
+/* The ids of a batch, in order, on their way into the table. */
+typedef struct Taking
+{
+	EpIngest *ingest;
+	HTAB *ids;
+	Datum texts, times; /* parallel arrays */
+} Taking;
+
+/* Take those that nobody has. */
+static bool
+take_ids(void *argument)
+{
+	Taking *taking = argument;
+	Oid types[2] = {TEXTARRAYOID, TIMESTAMPTZARRAYOID};
+	Datum values[2] = {taking->texts, taking->times};
+	char *sql = psprintf("INSERT INTO %s (event_id, event_time)"
+						 " SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
+						 id_table_name(taking->ingest));
+
+	run(sql, 2, types, values, SPI_OK_INSERT_RETURNING);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char *id = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		TakenId *entry = hash_search(taking->ids, id, HASH_FIND, NULL);
+
+		if (entry != NULL)
+			entry->fresh = true;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+/*
+ * Under REPEATABLE READ an id that was taken while we waited for it is a serialization failure, even to a snapshot that was taken
+ * before the wait.  To a later one it is a duplicate.
+ */
+static void
+take_under_old_snapshot(Taking *taking)
+{
+	ErrorData *error;
+
+	for (int i = 0; !ep_attempt(take_ids, taking, &error); i++)
+		if (error->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE || i == MAX_TRIES)
+			ReThrowError(error);
+}
+
 static void
 take(EpIngest *ingest, HTAB *ids)
 {
 	int count = hash_get_num_entries(ids), n = 0;
 	TakenId **sorted = palloc(count * sizeof(TakenId *));
 	Datum *texts = palloc(count * sizeof(Datum)), *times = palloc(count * sizeof(Datum));
-	Oid types[2] = {TEXTARRAYOID, TIMESTAMPTZARRAYOID};
-	Datum values[2];
+	Taking taking = {ingest, ids};
 	HASH_SEQ_STATUS scan;
 	TakenId *entry;
-	char *sql;
 
 	hash_seq_init(&scan, ids);
 	while ((entry = hash_seq_search(&scan)) != NULL)
@@ -147,22 +196,13 @@ take(EpIngest *ingest, HTAB *ids)
 		texts[i] = CStringGetTextDatum(sorted[i]->id);
 		times[i] = TimestampTzGetDatum(sorted[i]->time);
 	}
-	values[0] = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
-	values[1] = PointerGetDatum(
+	taking.texts = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
+	taking.times = PointerGetDatum(
 		construct_array(times, n, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	sql = psprintf("INSERT INTO %s (event_id, event_time)"
-				   " SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
-				   id_table_name(ingest));
-	run(sql, 2, types, values, SPI_OK_INSERT_RETURNING);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char *id = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-
-		entry = hash_search(ids, id, HASH_FIND, NULL);
-		if (entry != NULL)
-			entry->fresh = true;
-	}
-	SPI_freetuptable(SPI_tuptable);
+	if (IsolationUsesXactSnapshot())
+		take_under_old_snapshot(&taking);
+	else
+		(void) take_ids(&taking);
 }
 
 static void
