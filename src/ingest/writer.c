@@ -6,7 +6,8 @@
  * leaf on which users put something that can refuse a row (CHECK, NOT NULL, unique or expression
  * indexes) is written in a subtransaction; when that fails, its rows are tried one by one and the
  * bad ones are rejected.  A leaf with row triggers, generated columns or foreign storage is written
- * by SQL, one row at a time, because the executor knows best what they need; so is a table with statement
+ * by SQL, one row at a time, because the executor knows best what they need, and with constraints that could be put off to
+ * the end of the transaction made immediate: by then nobody could reject the row alone.  So is a table with statement
  * triggers, which then fire for each row, with row security that its owner obeys, or with a partition that
  * is itself partitioned, and may have no place for a row.
  *
@@ -19,6 +20,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "ddl/column.h"
 #include "executor/execPartition.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -273,6 +275,26 @@ ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 
 /* ---- buffering ---- */
 
+/* For the rest of the transaction, here and in partitions: the server refuses to put them off in a restricted context. */
+static void
+make_constraints_immediate(Relation relation)
+{
+	TriggerDesc *triggers = relation->trigdesc;
+	char *schema = get_namespace_name(RelationGetNamespace(relation));
+	MemoryContext context = CurrentMemoryContext;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (trigger->tgdeferrable && OidIsValid(trigger->tgconstraint))
+			ep_ddl_run(
+				psprintf("SET CONSTRAINTS %s IMMEDIATE",
+						 quote_qualified_identifier(schema, get_constraint_name(trigger->tgconstraint))));
+	}
+	MemoryContextSwitchTo(context);
+}
+
 static Leaf *
 leaf_of(EpIngest *ingest, EpWriter *writer, ResultRelInfo *info)
 {
@@ -291,6 +313,8 @@ leaf_of(EpIngest *ingest, EpWriter *writer, ResultRelInfo *info)
 	leaf->mode = writer->by_sql ? LEAF_SQL : leaf_mode(info);
 	if (leaf->mode == LEAF_PLAIN && writer->defaults_can_refuse)
 		leaf->mode = LEAF_CAREFUL;
+	if (leaf->mode == LEAF_SQL)
+		make_constraints_immediate(info->ri_RelationDesc);
 	leaf->slots = palloc0(sizeof(TupleTableSlot *) * EP_BATCH_ROWS);
 	leaf->rows = palloc(sizeof(EpRow *) * EP_BATCH_ROWS);
 	writer->leaves = lappend(writer->leaves, leaf);
