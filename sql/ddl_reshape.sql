@@ -42,7 +42,7 @@ RESET ROLE;
 -- dropped for good, with its variants, also from tables to come; the views keep their columns
 SELECT drop_column('ev', 'name');
 INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:06Z","name":"again"}'), ('{"t":"2026-01-01T00:00:07Z","kind":"late","Name":8,"userId":7}');
-SELECT event_time, customer, _ep_rescued FROM ev WHERE _ep_rescued IS NOT NULL UNION ALL SELECT event_time, user_id, _ep_rescued FROM ev_late;
+SELECT event_time, customer, _ep_rescued FROM ev WHERE _ep_rescued IS NOT NULL UNION ALL SELECT event_time, customer, _ep_rescued FROM ev_late;
 SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'ev_bi'::regclass AND attnum > 0 ORDER BY attnum;
 SELECT * FROM over_it WHERE name IS NOT NULL;
 SELECT path, column_name FROM stream_columns WHERE stream = 'ev' AND path ~* 'name';
