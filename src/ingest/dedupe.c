@@ -13,8 +13,10 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "schema/attempt.h"
 #include "schema/relation.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
@@ -76,6 +78,14 @@ id_table_name(EpIngest *ingest)
 						errmsg("the table of event ids of stream \"%s\" does not exist",
 							   get_rel_name(ingest->stream->event_relation)),
 						errdetail("Without it, events that came before cannot be told from new ones.")));
+	if (pg_class_aclcheck(table, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the owner of stream \"%s\" may not write to its table of event ids",
+					get_rel_name(ingest->stream->event_relation)),
+			 errhint("The tables of a stream belong to one role: event_pipeline.run_maintenance() sees to "
+					 "it after ALTER TABLE ... OWNER TO.")));
 	return ep_relation_name(table);
 }
 

@@ -64,6 +64,7 @@ DECLARE
     schema_name name := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = event_table);
     relation regclass;
 BEGIN
+    PERFORM @extschema@._partition_follow(event_table);
     relation := @extschema@._create_event_table(schema_name, table_name::name, @extschema@._partition_interval(event_table));
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'events routed from ' || event_table);
 END

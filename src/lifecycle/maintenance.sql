@@ -1,6 +1,6 @@
 -- lifecycle/maintenance.sql: what has to be done again and again, in small steps that commit.
 --
--- run_maintenance() takes the steps in order: partitions ahead (and rows out of default partitions), raw rows that were not ingested, promotion of rescued attributes, refresh of flight tables and
+-- run_maintenance() takes the steps in order: owners, partitions ahead (and rows out of default partitions), raw rows that were not ingested, promotion of rescued attributes, refresh of flight tables and
 -- rollups, retention, housekeeping. Each step is one transaction of its own: one that fails is noted in maintenance_log and stops no other; two
 -- runs at a time do not get into each other's way, the second passes over what the first is at. What touches a user's
 -- tables runs as their owner, confined as in rollup/rollup.c.
@@ -114,6 +114,7 @@ DECLARE
     done boolean;
 BEGIN
     PERFORM @extschema@._maintenance_may_commit();
+    CALL @extschema@._maintenance_owners();
     FOR t IN SELECT * FROM @extschema@._maintenance_tables() LOOP
         PERFORM @extschema@._maintenance_step('partitions', t.name, pg_catalog.format(
             'SELECT @extschema@._rollup_run_as(%s, '''', ''UTC'', %L, NULL, NULL)', t.owner,

@@ -142,6 +142,30 @@ END
 $$;
 COMMENT ON FUNCTION _partition_interval(regclass) IS 'how long each partition of the table is, as pg_partman knows it';
 
+-- pg_partman knows a set by its name. Who renamed the table or moved it to another schema left behind a row that names no table; the
+-- partitions, which keep their names, tell whose it was.
+CREATE FUNCTION _partition_follow(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    config text := format('%I.part_config', @extschema@._partman_schema());
+    key    text := @extschema@._partman_key(relation);
+    known  boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE parent_table = $1)', config) INTO known USING key;
+    IF NOT known THEN
+        EXECUTE format(
+            'UPDATE %1$s SET parent_table = $1 WHERE parent_table = ('
+            'SELECT p.parent_table FROM %1$s p, split_part(p.parent_table, ''.'', 1) s, split_part(p.parent_table, ''.'', 2) t '
+            'WHERE to_regclass(format(''%%I.%%I'', s, t)) IS NULL AND EXISTS ('
+            'SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $2 '
+            'AND (starts_with(c.relname, t || ''_p'') OR strpos(c.relname, ''_'' || left(md5(t), 8) || ''_p'') > 0)) '
+            'ORDER BY length(t) DESC LIMIT 1)', config) USING key, relation;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _partition_follow(regclass) IS 'let pg_partman know a table by its present name, after it was renamed or moved';
+
 CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[]) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
 AS $$
@@ -156,6 +180,7 @@ BEGIN
     END IF;
     partman := @extschema@._partman_schema();
     key := @extschema@._partman_key(relation);
+    PERFORM @extschema@._partition_follow(relation);
     EXECUTE format('SELECT control, partition_interval::interval AS period, datetime_string AS suffix FROM %I.part_config '
                    'WHERE parent_table = $1', partman) INTO config USING key;
     IF config.period IS NULL THEN
@@ -261,6 +286,7 @@ AS $$
 DECLARE
     times timestamptz[];
 BEGIN
+    PERFORM @extschema@._partition_follow(relation);
     EXECUTE format('SELECT array_agg(now() + n * partition_interval::interval) '
                    'FROM %I.part_config, generate_series(0, premake) n WHERE parent_table = $1',
                    @extschema@._partman_schema()) INTO times USING @extschema@._partman_key(relation);
