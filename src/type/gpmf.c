@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
 #include "format/gpmf/gpmf_json.h"
@@ -25,11 +24,8 @@ EP_FUNCTION(ep_gpmf_in);
 EP_FUNCTION(ep_gpmf_recv);
 EP_FUNCTION(ep_gpmf_from_bytea);
 EP_FUNCTION(ep_gpmf_to_jsonb);
-EP_FUNCTION(ep_gpmf_started_at);
-EP_FUNCTION(ep_gpmf_duration);
 
 #define MEMORY_LIMIT ((size_t) 2 << 30)
-#define HEAD_BYTES (256 << 10) /* two payloads of any camera */
 #define SCRATCH_LIMIT ((size_t) 64 << 20)
 #define UNIX_TO_POSTGRES ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
@@ -95,8 +91,8 @@ ep_gpmf_from_bytea(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(bytes);
 }
 
-static EpGpmfValue *
-open_log(bytea *bytes)
+EpGpmfValue *
+ep_gpmf_value_of(bytea *bytes)
 {
 	EpGpmfValue *value = palloc(sizeof *value);
 	EpAllocator allocator = ep_palloc_allocator(CurrentMemoryContext);
@@ -114,7 +110,7 @@ open_log(bytea *bytes)
 EpGpmfValue *
 ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg)
 {
-	return open_log(PG_GETARG_BYTEA_PP(arg));
+	return ep_gpmf_value_of(PG_GETARG_BYTEA_PP(arg));
 }
 
 void
@@ -159,31 +155,6 @@ ep_gpmf_float_array(const double *values, int count)
 		datums[i] = Float8GetDatum(values[i]);
 	return PointerGetDatum(
 		construct_array(datums, count, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-Datum
-ep_gpmf_started_at(PG_FUNCTION_ARGS)
-{
-	EpGpmfValue *value = NULL;
-
-	/* the head of a large log mostly says it, and spares the rest the way out of the TOAST table */
-	if (toast_raw_datum_size(PG_GETARG_DATUM(0)) > 2 * HEAD_BYTES)
-		value = open_log(PG_GETARG_BYTEA_P_SLICE(0, 0, HEAD_BYTES));
-	if (value == NULL || !value->log.start_settled)
-		value = ep_gpmf_value_open(fcinfo, 0);
-	if (value->log.utc == EP_GPMF_UTC_NONE)
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(ep_gpmf_timestamp_datum(value->log.started_at));
-}
-
-Datum
-ep_gpmf_duration(PG_FUNCTION_ARGS)
-{
-	EpGpmfValue *value = ep_gpmf_value_open(fcinfo, 0);
-	Interval *interval = palloc0(sizeof *interval);
-
-	interval->time = (TimeOffset) rint(value->log.duration * 1e6);
-	PG_RETURN_INTERVAL_P(interval);
 }
 
 /* ---- jsonb ---- */

@@ -20,6 +20,9 @@ typedef struct EpGpmfValue
 /* Detoast and open argument arg; an error for what cannot be read. */
 extern EpGpmfValue *ep_gpmf_value_open(FunctionCallInfo fcinfo, int arg);
 
+/* The same of bytes that are at hand. */
+extern EpGpmfValue *ep_gpmf_value_of(bytea *bytes);
+
 /* Time the log by the windows of argument arg, a float8[]; nothing when it is NULL. */
 extern void ep_gpmf_value_retime(EpGpmfValue *value, FunctionCallInfo fcinfo, int arg);
 

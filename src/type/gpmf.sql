@@ -132,15 +132,15 @@ COMMENT ON FUNCTION gpmf_to_jsonb(gpmf, boolean) IS 'the whole log: devices, the
 
 CREATE FUNCTION gpmf_started_at(log gpmf) RETURNS timestamptz
     AS 'MODULE_PATHNAME', 'ep_gpmf_started_at' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION gpmf_started_at(gpmf) IS 'UTC of the start of the log, from GPS9, the drone''s SYST or GPSU, in that order; NULL when the log has no clock';
+COMMENT ON FUNCTION gpmf_started_at(gpmf) IS 'UTC of the start of the log, from GPS9, the drone''s SYST or GPSU, in that order; NULL when the log has no clock. Of a stored log of more than 1 MB only the head is fetched where that settles it, as it does after a fix; where neither head nor tail has a clock, there is none';
 
 CREATE FUNCTION gpmf_duration(log gpmf) RETURNS interval
     AS 'MODULE_PATHNAME', 'ep_gpmf_duration' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION gpmf_duration(gpmf) IS 'from the start of the log to the end of its last sample; a payload counts as 1.001 s where no clock says otherwise';
+COMMENT ON FUNCTION gpmf_duration(gpmf) IS 'from the start of the log to the end of its last sample; a payload counts as 1.001 s where no clock says otherwise. Of a stored log of more than 1 MB only head and tail are fetched where its payloads are stamped (STMP, TICK)';
 
 CREATE FUNCTION gpmf_device_names(log gpmf) RETURNS text[]
     AS 'MODULE_PATHNAME', 'ep_gpmf_device_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION gpmf_device_names(gpmf) IS 'what the devices in the log call themselves, in order of first appearance; of a stored log only the headers are fetched';
+COMMENT ON FUNCTION gpmf_device_names(gpmf) IS 'what the devices in the log call themselves, in order of first appearance; a stored log is fetched in pieces, of long DEVCs only the headers';
 
 -- Out of a container.
 

@@ -346,6 +346,42 @@ a_head_tells_the_start(void)
 	free(blob.bytes);
 }
 
+static void
+a_tail_is_found_and_joined(void)
+{
+	Blob blob = load("camera");
+	uint8_t *exact = malloc(blob.length); /* without a byte behind it */
+	Opened *whole = open_bytes(blob.bytes, blob.length);
+	size_t devc[3] = {0}, at = 0;
+	EpArena arena;
+	EpGpmfLog log;
+	EpError error;
+
+	memcpy(exact, blob.bytes, blob.length);
+	ep_arena_init(&arena, ep_malloc_allocator, 1 << 20);
+	for (int i = 1; i < 3; i++)
+		devc[i] = devc[i - 1] + 8 + ep_load_be16(exact + devc[i - 1] + 6) * exact[devc[i - 1] + 5];
+	for (size_t from = 4; from < blob.length; from += 4)
+	{
+		size_t next = from <= devc[1] ? devc[1] : devc[2];
+
+		CHECK(ep_gpmf_find_devc(exact + from, blob.length - from, &arena, &at) == (from <= devc[2]));
+		CHECK(from > devc[2] || from + at == next);
+	}
+
+	/* without the payload in between, where the last one is stays known: it has a stamp */
+	memmove(exact + devc[1], exact + devc[2], blob.length - devc[2]);
+	CHECK(ep_gpmf_log_open_ends(&log, exact, blob.length - devc[2] + devc[1], devc[1], 2, &arena, &error) ==
+		  EP_OK);
+	CHECK(log.payloads == 3 && log.tail == 2 && log.started_at == whole->log.started_at);
+	CHECK(near(log.streams[0]->t_first, 0) && near(log.streams[0]->last->t0, 2 * 1.001));
+	CHECK(!log.end_settled); /* one stamped payload is too few */
+	ep_arena_free(&arena);
+	close_log(whole);
+	free(exact);
+	free(blob.bytes);
+}
+
 /* STPS stamps each sample; what it leaves out is spread evenly. */
 static void
 stamps_of_samples_are_their_time(void)
@@ -731,6 +767,7 @@ main(void)
 	RUN(gaps_and_texts_are_not_numbers);
 	RUN(time_comes_from_the_best_clock);
 	RUN(a_head_tells_the_start);
+	RUN(a_tail_is_found_and_joined);
 	RUN(stamps_of_samples_are_their_time);
 	RUN(drone_time_is_joined_by_syst);
 	RUN(gpsu_garbage_is_no_time);

@@ -301,6 +301,7 @@ take_gpsu(EpGpmfLog *log, const EpGpmfSticky *sticky)
 	int64_t utc;
 	double u;
 
+	log->clock_seen |= sticky->gpsu.value != NULL;
 	if (sticky->gpsu.value == NULL || !ep_gpmf_utc(sticky->gpsu.value, sticky->gpsu.length, &utc))
 		return;
 	if (!log->gpsu_set || (locked && !log->gpsu_locked))
@@ -312,6 +313,9 @@ take_gpsu(EpGpmfLog *log, const EpGpmfSticky *sticky)
 		log->fit_origin = utc;
 	}
 	log->gpsu_set = true;
+	if (log->fit_n == EP_GPMF_FIT_MAX)
+		return;
+	log->fit_payload = payload;
 	u = (double) (utc - log->fit_origin) / 1e6;
 	log->fit_n += 1;
 	log->fit_k += payload;
@@ -402,7 +406,7 @@ device_keys(EpCursor level, uint32_t *id, EpGpmfKlv *name, EpGpmfSticky *inherit
 	EpError ignored;
 
 	*id = 0;
-	name->value = NULL;
+	memset(name, 0, sizeof *name);
 	memset(inherited, 0, sizeof *inherited);
 	while (ep_gpmf_klv_next(&level, &klv, &ignored) == EP_OK)
 	{
@@ -466,6 +470,8 @@ scan_devc(Scan *scan, EpCursor content)
 	EpCode code;
 
 	device_keys(content, &id, &name, &scan->inherited);
+	if (scan->log->gap != 0 && ep_cursor_offset(&content) == scan->log->gap + 8)
+		scan->log->tail = (scan->log->payloads += scan->log->skipped) - 1;
 	code = find_device(scan, id, &name);
 	if (code != EP_OK)
 		return code;
@@ -548,7 +554,8 @@ scan_log(Scan *scan)
 }
 
 EpCode
-ep_gpmf_log_open(EpGpmfLog *log, const void *bytes, size_t length, EpArena *arena, EpError *error)
+ep_gpmf_log_open_ends(EpGpmfLog *log, const void *bytes, size_t length, size_t gap, uint32_t skipped,
+					  EpArena *arena, EpError *error)
 {
 	Scan scan = {.log = log, .error = error};
 	EpCode code;
@@ -559,10 +566,18 @@ ep_gpmf_log_open(EpGpmfLog *log, const void *bytes, size_t length, EpArena *aren
 	log->bytes = bytes;
 	log->length = log->readable = length;
 	log->arena = arena;
+	log->gap = gap;
+	log->skipped = skipped;
 	code = scan_log(&scan);
 	if (code != EP_OK)
 		return code;
 	return ep_gpmf_log_time(log, error);
+}
+
+EpCode
+ep_gpmf_log_open(EpGpmfLog *log, const void *bytes, size_t length, EpArena *arena, EpError *error)
+{
+	return ep_gpmf_log_open_ends(log, bytes, length, 0, 0, arena, error);
 }
 
 /* ---- units and divisors ---- */

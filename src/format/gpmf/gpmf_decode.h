@@ -21,6 +21,7 @@
 #define EP_GPMF_MAX_DEVICES 64
 #define EP_GPMF_MAX_STREAMS 512
 #define EP_GPMF_NO_STAMP INT64_MIN
+#define EP_GPMF_FIT_MAX 64   /* GPSU texts that make the trend */
 #define EP_GPMF_PERIOD 1.001 /* seconds of a payload, where nothing says otherwise */
 
 /* The clocks that stamps come from.  Each device has its own of each kind. */
@@ -130,23 +131,30 @@ typedef struct EpGpmfLog
 	uint32_t stream_count;
 	EpGpmfStream *buckets[256];
 	uint32_t payloads;
-	EpError fault;   /* code EP_OK: whole; else why the scan ended early */
-	size_t readable; /* bytes before the first that was not read */
+	EpError fault;    /* code EP_OK: whole; else why the scan ended early */
+	size_t readable;  /* bytes before the first that was not read */
+	size_t gap;       /* where bytes go on with the tail of a long log; 0: nothing is left out */
+	uint32_t skipped; /* payloads from the last before the gap to the first after it */
+	uint32_t tail;    /* payload after the gap */
 	/* time */
 	EpGpmfUtc utc;
 	int64_t started_at;  /* microseconds since 1970 UTC of t = 0, if utc is known */
 	bool start_settled;  /* of the head of a longer log: started_at is that of the whole, whatever follows */
+	bool clock_seen;     /* there is GPS9, SYST or GPSU, be there a date in it or not */
 	double duration;     /* seconds */
+	bool end_settled;    /* of a log with a gap: the duration is that of the whole, whatever was left out */
 	const double *given; /* by ep_gpmf_log_retime: payload starts, and the end; NULL: none */
 	double *windows;     /* t at which each payload starts */
 	double period;       /* seconds of a payload, for what has no window of its own */
 	int64_t *boot_utc;   /* by payload: UTC minus the drone's boot time, microseconds; NULL: no SYST */
+	uint32_t stamped;    /* payloads at the end whose windows are stamped, one after the other */
 	/* scan: the text clock beside GPS5 */
 	bool gpsu_set;
 	bool gpsu_locked;
 	int64_t gpsu;
 	uint32_t gpsu_payload;
-	double fit_n, fit_k, fit_u, fit_kk, fit_ku; /* least squares of GPSU over payloads */
+	double fit_n, fit_k, fit_u, fit_kk, fit_ku; /* least squares of the first GPSU over payloads */
+	uint32_t fit_payload;                       /* the last of these */
 	int64_t fit_origin;
 } EpGpmfLog;
 
@@ -157,6 +165,13 @@ typedef struct EpGpmfLog
  */
 extern EpCode ep_gpmf_log_open(EpGpmfLog *log, const void *bytes, size_t length, EpArena *arena,
 							   EpError *error) EP_CHECK_RESULT;
+
+/*
+ * The same of the two ends of a longer log: bytes are its first whole DEVCs and, from gap on, its last.  The
+ * first payload of the tail is skipped (at least 1) after the last of the head.
+ */
+extern EpCode ep_gpmf_log_open_ends(EpGpmfLog *log, const void *bytes, size_t length, size_t gap,
+									uint32_t skipped, EpArena *arena, EpError *error) EP_CHECK_RESULT;
 
 /* gpmf_time.c: clocks, windows, rates and UTC of a scanned log. */
 extern EpCode ep_gpmf_log_time(EpGpmfLog *log, EpError *error) EP_CHECK_RESULT;

@@ -157,6 +157,40 @@ ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *erro
 	return code == EP_DONE ? EP_OK : code;
 }
 
+/* From the end to the start: a place is good when its DEVC, or its zero word, ends at a good one. */
+bool
+ep_gpmf_find_devc(const uint8_t *bytes, size_t length, EpArena *arena, size_t *offset)
+{
+	size_t words = length / 4;
+	uint8_t *good = ep_arena_zalloc(arena, words / 8 + 1);
+	bool found = false;
+
+	if (good == NULL)
+		return false;
+	good[words / 8] |= 1 << words % 8;
+	for (size_t i = words; i-- > 0;)
+	{
+		EpCursor level = {bytes, bytes + 4 * i, bytes + length};
+		bool zero = ep_load_be32(level.at) == 0;
+		EpGpmfKlv klv;
+		EpError ignored;
+		size_t next = i + 1;
+
+		if (!zero && (ep_cursor_left(&level) < 8 || memcmp(level.at, "DEVC", 5) != 0 ||
+					  ep_gpmf_klv_next(&level, &klv, &ignored) != EP_OK))
+			continue;
+		if (!zero)
+			next = ep_cursor_offset(&level) / 4;
+		if ((good[next / 8] >> next % 8 & 1) == 0)
+			continue;
+		good[i / 8] |= 1 << i % 8;
+		if (!zero)
+			*offset = 4 * i;
+		found |= !zero;
+	}
+	return found;
+}
+
 unsigned
 ep_gpmf_type_size(uint8_t type)
 {

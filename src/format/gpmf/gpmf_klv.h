@@ -73,6 +73,12 @@ extern EpCode ep_gpmf_validate(const void *bytes, size_t length, EpError *error)
 extern EpCode
 ep_gpmf_validate_nest(EpCursor content, int depth, uint32_t *last, EpError *error) EP_CHECK_RESULT;
 
+/*
+ * The first DEVC from which on headers lead to the very end, in the last bytes of a log; they must begin at a multiple of four of
+ * it.  false when there is none, or arena has no room for a bit for each word.  What is in the DEVCs is not looked at.  O(bytes).
+ */
+extern bool ep_gpmf_find_devc(const uint8_t *bytes, size_t length, EpArena *arena, size_t *offset);
+
 /* Bytes of one element of a simple type; 0 for nests, '?', '#' and unknown types. */
 extern unsigned ep_gpmf_type_size(uint8_t type);
 

@@ -141,10 +141,13 @@ set_windows(EpGpmfLog *log, EpError *error)
 		double least = i == 0 ? 0 : log->windows[i - 1];
 		double stamped = log->windows[i];
 
-		if (i < epoch->payload)
-			log->windows[i] = i * EP_GPMF_PERIOD;
-		else if (stamped > least || (i == 0 && stamped == 0))
+		bool usable = i >= epoch->payload && (stamped > least || (i == 0 && stamped == 0));
+
+		log->stamped = usable ? log->stamped + 1 : 0;
+		if (usable)
 			log->windows[i] = stamped;
+		else if (i < epoch->payload)
+			log->windows[i] = i * EP_GPMF_PERIOD;
 		else
 			log->windows[i] = least + (i > 0 ? EP_GPMF_PERIOD : 0);
 	}
@@ -316,7 +319,6 @@ fit_counts(EpGpmfStream *stream)
 	stream->rate = 1 / step;
 	stream->t_first = start;
 	stream->t_last = start + step * (double) (stream->samples - 1);
-	stream->t_end = start + step * (double) stream->samples;
 }
 
 /* Place the blocks of a stream: where each starts, and the step between its samples. */
@@ -355,30 +357,54 @@ place_blocks(EpGpmfLog *log, EpGpmfStream *stream)
 	fit_counts(stream);
 }
 
-/* For streams with their own time: the true first and last instants, and the rate between them. */
+/* The true first and last instants of a stream whose samples say their time. */
 static void
-measure_own_clock(EpGpmfStream *stream, EpGpmfReader *reader)
+measure_instants(EpGpmfStream *stream, EpGpmfReader *reader)
 {
 	EpGpmfSample sample;
 	EpError ignored;
 	EpCode code;
-	double last = 0;
 
-	if (stream->clock < EP_GPMF_CLOCK_BOOT)
-		return;
 	ep_gpmf_read_stream(reader, stream);
 	if (ep_gpmf_read_next(reader, &sample, &ignored) != EP_OK)
 		return;
-	stream->t_first = last = sample.t;
+	stream->t_first = stream->t_last = sample.t;
 	ep_gpmf_read_block(reader, stream, stream->last);
 	while ((code = ep_gpmf_read_next(reader, &sample, &ignored)) != EP_DONE)
 		if (code == EP_OK && fabs(sample.t) < 1e10)
-			last = sample.t;
-	stream->t_last = stream->t_end = last;
+			stream->t_last = sample.t;
+}
+
+/* For the drone's streams: these, and the rate between them. */
+static void
+measure_own_clock(EpGpmfStream *stream, EpGpmfReader *reader)
+{
+	double last;
+
+	if (stream->clock < EP_GPMF_CLOCK_BOOT)
+		return;
+	measure_instants(stream, reader);
+	last = stream->t_end = stream->t_last;
 	stream->rate = last > stream->t_first ? (double) (stream->samples - 1) / (last - stream->t_first) : 0;
 }
 
 /* ---- UTC ---- */
+
+/* Whether the window of a payload stays as it is, whatever follows. */
+static bool
+window_is_settled(const EpGpmfLog *log, uint32_t payload)
+{
+	EpGpmfClock clock;
+
+	return payload == 0 || window_clock(log, &clock) != NULL || log->fit_n == EP_GPMF_FIT_MAX;
+}
+
+/* Whether a whole payload says when it is: what follows changes neither its window nor its place in that. */
+static bool
+payload_is_settled(const EpGpmfLog *log, uint32_t payload)
+{
+	return payload + 1 < log->payloads && window_is_settled(log, payload);
+}
 
 /* GPS9: the first sample of a payload with a fix, else the first that shows a date. */
 static bool
@@ -394,6 +420,7 @@ anchor_gps9(EpGpmfLog *log, EpGpmfReader *reader)
 		if (stream->key != GPS9)
 			continue;
 		seen++;
+		log->start_settled = false; /* SYST's: a fix would be better */
 		for (EpGpmfBlock *block = stream->first; block != NULL; block = block->next)
 		{
 			EpGpmfSample sample;
@@ -410,8 +437,9 @@ anchor_gps9(EpGpmfLog *log, EpGpmfReader *reader)
 			found = true;
 			if (sample.values[8] >= 2)
 			{
-				/* a whole first payload settles its clocks, and no better fix can follow this one */
-				log->start_settled = seen == 1 && sample.payload == 0 && log->payloads > 1;
+				/* no better fix can follow this one */
+				log->start_settled = seen == 1 && payload_is_settled(log, sample.payload) &&
+									 (stream->clock == EP_GPMF_CLOCK_STMP || !stream->has_tsmp);
 				return true;
 			}
 		}
@@ -442,6 +470,9 @@ anchor_syst(EpGpmfLog *log, EpGpmfReader *reader, EpGpmfStream *syst, EpError *e
 		for (; found && filled < sample.payload; filled++)
 			log->boot_utc[filled] = offset;
 		offset = llround(sample.values[1] * 1e6) - llround(sample.values[0] * 1e6);
+		if (!found)
+			log->start_settled = payload_is_settled(log, sample.payload) &&
+								 payload_is_settled(log, syst->device->epoch[EP_GPMF_CLOCK_BOOT].payload);
 		found = true;
 		for (; filled <= sample.payload; filled++)
 			log->boot_utc[filled] = offset;
@@ -459,23 +490,45 @@ anchor_syst(EpGpmfLog *log, EpGpmfReader *reader, EpGpmfStream *syst, EpError *e
 static EpCode
 set_utc(EpGpmfLog *log, EpGpmfReader *reader, EpError *error)
 {
-	for (uint32_t i = 0; i < log->stream_count; i++)
-		if (log->streams[i]->key == SYST && log->streams[i]->clock == EP_GPMF_CLOCK_BOOT &&
-			log->boot_utc == NULL)
-		{
-			EpCode code = anchor_syst(log, reader, log->streams[i], error);
+	bool better = false; /* there may be a better clock than GPSU */
 
-			if (code != EP_OK)
-				return code;
-		}
+	log->start_settled = false;
+	for (uint32_t i = 0; i < log->stream_count; i++)
+	{
+		EpGpmfStream *stream = log->streams[i];
+		EpCode code = EP_OK;
+
+		better |= stream->key == GPS9 || stream->key == SYST;
+		if (stream->key == SYST && stream->clock == EP_GPMF_CLOCK_BOOT && log->boot_utc == NULL)
+			code = anchor_syst(log, reader, stream, error);
+		if (code != EP_OK)
+			return code;
+	}
 	if (anchor_gps9(log, reader))
+	{
 		log->utc = EP_GPMF_UTC_GPS9;
+	}
 	else if (log->utc == EP_GPMF_UTC_NONE && log->gpsu_set)
 	{
 		log->utc = EP_GPMF_UTC_GPSU;
 		log->started_at = log->gpsu - llround(log->windows[log->gpsu_payload] * 1e6);
+		log->start_settled = !better && log->gpsu_locked && payload_is_settled(log, log->gpsu_payload);
 	}
+	log->clock_seen |= better;
 	return EP_OK;
+}
+
+/* Whether what a gap left out cannot change the duration: the tail is stamped, or the windows are even. */
+static bool
+end_is_settled(const EpGpmfLog *log)
+{
+	EpGpmfClock clock;
+
+	if (log->fault.code != EP_OK)
+		return false;
+	if (window_clock(log, &clock) != NULL)
+		return log->stamped >= 3;
+	return log->fit_n == 0 || (log->fit_n == EP_GPMF_FIT_MAX && log->fit_payload < log->tail);
 }
 
 EpCode
@@ -504,6 +557,7 @@ ep_gpmf_log_time(EpGpmfLog *log, EpError *error)
 	for (uint32_t i = 0; i < log->stream_count; i++)
 		log->duration = fmax(log->duration, log->streams[i]->t_end);
 	log->duration = rint(log->duration * 1e6) / 1e6;
+	log->end_settled = end_is_settled(log);
 	return set_utc(log, reader, error);
 }
 

@@ -1,6 +1,6 @@
 /*
  * fuzz.c
- *	  Any bytes as a gpmf payload: as events, with a choice of FourCCs, and as a value of the type.
+ *	  Any bytes as a gpmf payload: as events, with a choice of FourCCs, as a value of the type, and as the ends of one.
  */
 #include "fuzz.h"
 
@@ -25,6 +25,26 @@ compare_with_validation(const uint8_t *data, size_t size)
 	free(log);
 }
 
+/* The two ends of a log, of which something is left out: what stands at the end may be the tail, or nothing is. */
+static void
+open_ends(const uint8_t *data, size_t size)
+{
+	EpArena arena;
+	EpGpmfLog *log = malloc(sizeof *log);
+	EpError error = {0};
+	size_t gap;
+
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 64 << 20);
+	if (ep_gpmf_find_devc(data, size, &arena, &gap))
+	{
+		MUST(gap % 4 == 0 && gap + 8 <= size && memcmp(data + gap, "DEVC", 5) == 0);
+		if (gap > 0 && ep_gpmf_log_open_ends(log, data, size, gap, 1 + size % 1000, &arena, &error) == EP_OK)
+			MUST(log->tail < log->payloads);
+	}
+	ep_arena_free(&arena);
+	free(log);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -33,5 +53,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void) fuzz_decode(&ep_gpmf_format, NULL, NULL, data, size);
 	(void) fuzz_decode(&ep_gpmf_format, NULL, options, data, size);
 	compare_with_validation(data, size);
+	open_ends(data, size);
 	return 0;
 }
