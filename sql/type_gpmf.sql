@@ -34,6 +34,7 @@ FROM logs l, gpmf_streams(log) s ORDER BY l.name, s.stream;
 SELECT s.fourcc, first_at, last_at, scale, orin, orio, mtrx, tsmp_last FROM logs l, gpmf_streams(log) s
 WHERE s.fourcc IN ('ACCL', 'TURN', 'KBAT') ORDER BY 1;
 SELECT payload, klv, sample, t, at, value FROM logs, gpmf_samples(log, 'ACCL') WHERE sample = 2;
+SELECT payload, sample, t, at, value[7] FROM logs, gpmf_samples(log, 'GPS9') WHERE name = 'camera';
 SELECT payload, klv, sample, t, at, value, label FROM logs, gpmf_samples(log, 'SCEN') WHERE name = 'camera' AND payload = 1;
 SELECT payload, t, label FROM logs, gpmf_samples(log, 'NOTE') WHERE name = 'camera';
 SELECT fourcc, payload, sample, t, at, value[1:4] FROM logs, gpmf_samples(log) WHERE name = 'drone' AND fourcc IN ('GLPI', 'VFRH', 'SYST', 'ATTR');

@@ -110,7 +110,7 @@ CREATE FUNCTION gpmf_streams(log gpmf, windows float8[] DEFAULT NULL,
     OUT tsmp_first bigint, OUT tsmp_last bigint)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'ep_gpmf_streams' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20 COST 1000;
-COMMENT ON FUNCTION gpmf_streams(gpmf, float8[]) IS 'one row per stream of the log, in order of first appearance. type: the type character or the expanded TYPE, # for compressed; samples: sum of repeats, empty streams included; rate_hz NULL when one payload is all there is; clock: where the times come from (field: the samples themselves, stmp, tsmp: counts over payload windows, tick, window: even spread), and the source of UTC (gps9, syst, gpsu) after a slash. windows: as of gpmf_samples()';
+COMMENT ON FUNCTION gpmf_streams(gpmf, float8[]) IS 'one row per stream of the log, in order of first appearance. type: the type character or the expanded TYPE, # for compressed; samples: sum of repeats, empty streams included; rate_hz NULL when one payload is all there is; clock: where the times come from (field: the samples themselves, as GPS9 and drones have it, stmp, tsmp: counts over payload windows, tick, window: even spread), and the source of UTC (gps9, syst, gpsu) after a slash. windows: as of gpmf_samples()';
 
 CREATE FUNCTION gpmf_samples(log gpmf, fourcc text DEFAULT NULL, quirks boolean DEFAULT false, windows float8[] DEFAULT NULL,
     OUT stream int, OUT device_id bigint, OUT fourcc text, OUT payload int, OUT klv int, OUT sample int, OUT t float8,

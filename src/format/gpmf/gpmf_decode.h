@@ -108,6 +108,7 @@ struct EpGpmfStream
 	double *times;     /* t of every sample, where a twin needs them */
 	EpGpmfStream *twin;
 	bool counted;   /* times by a line through counts (TSMP) and windows */
+	bool dated;     /* GPS9: samples with a fix say their own time */
 	double rate;    /* Hz; 0: unknown */
 	double t_first; /* of the first sample */
 	double t_last;  /* of the last sample */

@@ -159,7 +159,7 @@ sample_seconds(const EpGpmfReader *reader, const EpGpmfSample *sample)
 		   1e9;
 }
 
-/* t and UTC.  GPS9 says its own; the drone's clock is joined by SYST of the same payload. */
+/* t and UTC.  GPS9 says its own where it has a fix, or nobody has; the drone's clock is joined by SYST of the same payload. */
 static void
 set_time(const EpGpmfReader *reader, EpGpmfSample *sample)
 {
@@ -169,8 +169,12 @@ set_time(const EpGpmfReader *reader, EpGpmfSample *sample)
 
 	sample->t = sample_seconds(reader, sample);
 	sample->has_at = false;
-	if (ep_gpmf_gps9_at(sample, &micros))
+	if (ep_gpmf_gps9_at(sample, &micros) && (sample->values[8] >= 2 || !sample->stream->dated))
+	{
 		set_at(sample, micros);
+		if (sample->stream->dated)
+			sample->t = (double) (micros - log->started_at) / 1e6;
+	}
 	else if (log->utc == EP_GPMF_UTC_NONE)
 		return;
 	else if (log->boot_utc != NULL && (clock == EP_GPMF_CLOCK_BOOT || clock == EP_GPMF_CLOCK_TWIN))

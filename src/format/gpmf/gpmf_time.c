@@ -11,7 +11,7 @@
  *	  blocks   a stream's own stamp (STMP) and the step to its next payload's; else, where TSMP counts its samples,
  *	           the line through counts and windows; else even spread in the window.  The last payload
  *	           is often a fraction, so only its start counts, and it takes the step of the one before
- *	  samples  drone streams say their own time; VFRH has GLPI's instants
+ *	  samples  GPS9 with a fix and drone streams say their own time; VFRH has GLPI's instants
  *
  * UTC of t = 0: GPS9, else the drone's SYST, else GPSU with a fix, else any GPSU that is a date.
  */
@@ -26,6 +26,8 @@
 const char *
 ep_gpmf_clock_name(const EpGpmfStream *stream)
 {
+	if (stream->dated)
+		return "field";
 	if (stream->counted)
 		return "tsmp";
 	switch (stream->clock)
@@ -440,6 +442,7 @@ anchor_gps9(EpGpmfLog *log, EpGpmfReader *reader)
 				/* no better fix can follow this one */
 				log->start_settled = seen == 1 && payload_is_settled(log, sample.payload) &&
 									 (stream->clock == EP_GPMF_CLOCK_STMP || !stream->has_tsmp);
+				stream->dated = true;
 				return true;
 			}
 		}
@@ -507,6 +510,9 @@ set_utc(EpGpmfLog *log, EpGpmfReader *reader, EpError *error)
 	if (anchor_gps9(log, reader))
 	{
 		log->utc = EP_GPMF_UTC_GPS9;
+		for (uint32_t i = 0; i < log->stream_count; i++)
+			if (log->streams[i]->dated)
+				measure_instants(log->streams[i], reader);
 	}
 	else if (log->utc == EP_GPMF_UTC_NONE && log->gpsu_set)
 	{
@@ -577,7 +583,7 @@ ep_gpmf_log_retime(EpGpmfLog *log, const double *windows, size_t count, EpError 
 	{
 		log->streams[i]->times = NULL;
 		log->streams[i]->twin = NULL;
-		log->streams[i]->counted = false;
+		log->streams[i]->counted = log->streams[i]->dated = false;
 		log->streams[i]->rate = 0;
 	}
 	return ep_gpmf_log_time(log, error);
