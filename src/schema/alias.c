@@ -158,6 +158,12 @@ resolve(const EpAliases *aliases, TimestampTz moment, EpPath *path, EpArena *are
 	return inherit(ep_path_child(aliases->paths, parent, NULL, path->key, path->key_length, arena), path);
 }
 
+EpPath *
+ep_aliases_resolve(const EpAliases *aliases, EpPath *path, EpArena *arena)
+{
+	return aliases == NULL ? path : resolve(aliases, DT_NOEND, path, arena);
+}
+
 static bool
 has_values(const EpAliases *aliases, const char *identity)
 {

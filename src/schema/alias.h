@@ -23,6 +23,9 @@ extern EpAliases *ep_aliases_load(int stream_id, EpPathTree *paths, MemoryContex
  */
 extern bool ep_aliases_apply(EpAliases *aliases, EpEvent *event, EpArena *arena) EP_CHECK_RESULT;
 
+/* Where the present aliases lead from a path: itself when to nowhere; NULL when arena is full.  aliases may be NULL. */
+extern EpPath *ep_aliases_resolve(const EpAliases *aliases, EpPath *path, EpArena *arena);
+
 /*
  * The other ways in which the same event was read once, one for each time the aliases changed: how many, and the fields of each (from 0), as many
  * as event has, from arena; NULL when that is full.

@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "schema/catalog.h"
+#include "schema/protobuf_rename.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -225,6 +226,7 @@ ep_register_protobuf(PG_FUNCTION_ARGS)
 	if (version == 0)
 	{
 		version = check_successor(subject, schema, mode) + 1;
+		ep_protobuf_keep_columns(subject, schema);
 		insert_version(subject, version, set, compatibility, digest, schema);
 	}
 	SPI_finish();

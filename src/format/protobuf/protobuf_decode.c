@@ -640,7 +640,7 @@ decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 
 /* ---- the format ---- */
 
-/* The steps that the option `required` names: field names of the message, comma-separated. */
+/* The steps that the option `required` names: field names of the message, separated by commas, in braces or without. */
 static EpCode
 read_required(ProtoDecoder *d, const char *names)
 {
@@ -651,7 +651,7 @@ read_required(ProtoDecoder *d, const char *names)
 		return no_memory(d);
 	while (*names != '\0')
 	{
-		size_t length = strcspn(names, ", ");
+		size_t length = strcspn(names, "{}, ");
 		const EpProtoField *field =
 			length == 0 ? NULL : ep_protobuf_find_field(d->root->open.message, names, length);
 
