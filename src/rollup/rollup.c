@@ -42,16 +42,55 @@ static const char *const session_functions[] = {"now",
 												"current_user",
 												"session_user",
 												"getpgusername",
+												"current_database",
 												"current_schema",
 												"current_schemas",
 												"current_query",
+												"version",
+												"pg_client_encoding",
 												"inet_client_addr",
 												"inet_client_port",
+												"inet_server_addr",
+												"inet_server_port",
 												"pg_backend_pid",
+												"pg_my_temp_schema",
+												"pg_is_other_temp_schema",
+												"pg_trigger_depth",
 												"pg_current_snapshot",
 												"txid_current_snapshot",
+												"pg_current_xact_id_if_assigned",
+												"txid_current_if_assigned",
 												"pg_postmaster_start_time",
-												"pg_conf_load_time"};
+												"pg_conf_load_time",
+												"pg_timezone_names",
+												"pg_timezone_abbrevs",
+												"pg_show_all_settings",
+												"pg_cursor",
+												"pg_prepared_statement",
+												"pg_listening_channels",
+												"row_security_active",
+												"mxid_age",
+												"pg_has_role",
+												"has_any_column_privilege",
+												"has_column_privilege",
+												"has_database_privilege",
+												"has_foreign_data_wrapper_privilege",
+												"has_function_privilege",
+												"has_language_privilege",
+												"has_largeobject_privilege",
+												"has_parameter_privilege",
+												"has_schema_privilege",
+												"has_sequence_privilege",
+												"has_server_privilege",
+												"has_table_privilege",
+												"has_tablespace_privilege",
+												"has_type_privilege"};
+
+/* By SQLValueFunctionOp. */
+static const char *const value_functions[] = {
+	"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIME",   "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP",
+	"LOCALTIME",    "LOCALTIME",    "LOCALTIMESTAMP", "LOCALTIMESTAMP",    "CURRENT_ROLE",
+	"CURRENT_USER", "USER",         "SESSION_USER",   "CURRENT_CATALOG",   "CURRENT_SCHEMA"};
 
 static void
 set_for_now(const char *name, const char *value)
@@ -152,7 +191,7 @@ check_node(Node *node, void *context)
 		return false;
 	(void) check_functions_in_node(node, check_function, context);
 	if (IsA(node, SQLValueFunction))
-		refuse("the clock or the session: ", "CURRENT_DATE, CURRENT_USER and their like");
+		refuse("the clock or the session: ", value_functions[((SQLValueFunction *) node)->op]);
 	if (IsA(node, NextValueExpr))
 		refuse("a sequence", "");
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN && ((Param *) node)->paramid <= 2)

@@ -51,6 +51,8 @@ CREATE TABLE _rollup_bucket (
     dirty_since  timestamptz,
     failures     int NOT NULL DEFAULT 0,
     retry_at     timestamptz,           -- run_maintenance() leaves a failed bucket alone until then
+    late         int NOT NULL DEFAULT 0,-- quarter hours with changes below the floor, as often as refreshes found some,
+    late_at      timestamptz,           -- and when last
     PRIMARY KEY (rollup_id, bucket)
 );
 CREATE TRIGGER delete_rollup_bucket AFTER DELETE ON _rollup REFERENCING OLD TABLE AS gone
@@ -173,7 +175,13 @@ AS $$
     INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
     SELECT $1, start, now() FROM @extschema@._rollup_buckets($1, $2) start
     ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey
-    DO UPDATE SET dirty_since = coalesce(b.dirty_since, excluded.dirty_since), retry_at = NULL
+    DO UPDATE SET dirty_since = coalesce(b.dirty_since, excluded.dirty_since), retry_at = NULL;
+    UPDATE @extschema@._rollup_bucket b SET late = b.late + below.changes, late_at = now()
+    FROM (SELECT start, count(*) AS changes
+          FROM @extschema@._rollup r, unnest($2) g, @extschema@._rollup_buckets($1, ARRAY[g]) start
+          WHERE r.rollup_id = $1 AND g < r.frozen_until + r.bucket + r.lookaround AND start - r.lookaround < r.frozen_until
+          GROUP BY start) below
+    WHERE b.rollup_id = $1 AND b.bucket = below.start
 $$;
 COMMENT ON FUNCTION _rollup_mark(int, timestamptz[]) IS 'mark the buckets that read events of these quarter hours as dirty';
 

@@ -50,15 +50,16 @@ $$;
 COMMENT ON FUNCTION _rollup_replace(_rollup, timestamptz) IS 'compute one bucket anew and put it in the place of what is stored';
 
 -- The quarter hours of all events that are there now, or the buckets of the rollup below, read as the owner. Dates become instants in our own zone, which is theirs.
-CREATE FUNCTION _rollup_granules(r _rollup) RETURNS timestamptz[]
+CREATE FUNCTION _rollup_granules(r _rollup, from_ timestamptz DEFAULT NULL, to_ timestamptz DEFAULT NULL) RETURNS timestamptz[]
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
 AS $$
     SELECT @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format(
-        'SELECT coalesce(array_agg(DISTINCT %s), ''{}'') FROM %s',
+        'SELECT coalesce(array_agg(DISTINCT %1$s), ''{}'') FROM %2$s WHERE %3$s >= %4$L::pg_catalog.timestamptz AND %3$s <= %5$L::pg_catalog.timestamptz',
         CASE WHEN r.target_id < 0 THEN 'bucket::pg_catalog.timestamptz'
-             ELSE 'pg_catalog.date_bin(''15 minutes'', event_time, ''2000-01-03 00:00+00'')' END, r.source), NULL, NULL)::timestamptz[]
+             ELSE 'pg_catalog.date_bin(''15 minutes'', event_time, ''2000-01-03 00:00+00'')' END, r.source, @extschema@._rollup_time(r),
+        coalesce(from_, '-infinity'), coalesce(to_, 'infinity')), NULL, NULL)::timestamptz[]
 $$;
-COMMENT ON FUNCTION _rollup_granules(_rollup) IS 'the quarter hours in which the source of a rollup has events, or the buckets that it has';
+COMMENT ON FUNCTION _rollup_granules(_rollup, timestamptz, timestamptz) IS 'the quarter hours in which the source of a rollup has events, or the buckets that it has';
 
 -- patient: for run_maintenance(); does not wait for another refresh and leaves failed buckets alone for a while.
 CREATE FUNCTION _rollup_refresh(id int, from_ timestamptz, to_ timestamptz, most int, patient boolean) RETURNS int
@@ -150,6 +151,41 @@ END;
 COMMENT ON FUNCTION refresh_rollup(text, timestamptz, timestamptz) IS
     'recompute the dirty buckets of a rollup, or of all of the caller''s when NULL (that overlap [from, to)), newest first, after those of the rollups that it reads; gives how many. One that fails stays dirty, with a warning';
 
+CREATE FUNCTION _rollup_rebuild(id int, from_ timestamptz, to_ timestamptz) RETURNS int
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r    @extschema@._rollup;
+    kept int;
+BEGIN
+    PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
+    SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
+    INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
+    SELECT id, start, now() FROM @extschema@._rollup_buckets(id, @extschema@._rollup_granules(r, from_, to_)) start
+    WHERE start - r.lookaround >= r.frozen_until
+    ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey DO NOTHING;
+    UPDATE @extschema@._rollup_bucket b SET dirty_since = coalesce(b.dirty_since, now()), retry_at = NULL
+    WHERE b.rollup_id = id AND b.bucket - r.lookaround >= r.frozen_until AND (to_ IS NULL OR b.bucket < to_)
+      AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_);
+    SELECT count(*) INTO kept FROM @extschema@._rollup_bucket b
+    WHERE b.rollup_id = id AND b.bucket - r.lookaround < r.frozen_until AND (to_ IS NULL OR b.bucket < to_)
+      AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_);
+    IF kept > 0 THEN
+        RAISE NOTICE '% buckets of rollup % are kept as they are: their events are gone', kept, r.relation;
+    END IF;
+    RETURN @extschema@._rollup_refresh_upward(id, from_, to_);
+END
+$$;
+COMMENT ON FUNCTION _rollup_rebuild(int, timestamptz, timestamptz) IS 'rebuild_rollup() by number';
+
+CREATE FUNCTION rebuild_rollup(rollup text, "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL) RETURNS int
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT @extschema@._rollup_rebuild(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2, $3);
+END;
+COMMENT ON FUNCTION rebuild_rollup(text, timestamptz, timestamptz) IS
+    'recompute the buckets of a rollup that overlap [from, to), clean or dirty, those of events that were never noted included; gives how many. Buckets whose events retention has dropped stay as they are, with a notice';
+
 -- Differences of one bucket as a JSON array, compared as text: not every type can be compared otherwise.
 CREATE FUNCTION _rollup_compare(r _rollup, start timestamptz) RETURNS jsonb
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -212,18 +248,36 @@ COMMENT ON FUNCTION verify_rollup(text, int) IS
     'recompute so many clean buckets, chosen at random (when NULL all, and those of events that were never noted), and list the rows that are missing from the table or unexpected in it; no rows means right';
 
 CREATE VIEW rollup_status WITH (security_invoker = true) AS
-SELECT r.relation AS rollup, r.source, r.bucket, r.time_zone, b.buckets, b.dirty,
-       now() - b.oldest AS oldest_dirty_age, b.too_late, r.last_success, r.last_error, r.failures, r.version
+SELECT r.relation AS rollup, r.source, r.bucket, r.time_zone, b.buckets, n.dirty,
+       now() - b.oldest AS oldest_dirty_age, b.too_late, r.last_success, r.last_error, r.failures, r.version,
+       CASE WHEN n.dirty = 0 THEN interval '0' ELSE now() - coalesce(least(b.oldest, r.last_success), r.created_at) END AS lag, r.live
 FROM _rollup r, LATERAL (
     SELECT count(*) AS buckets,
-           count(*) FILTER (WHERE work AND NOT frozen) AS dirty,
            min(d.dirty_since) FILTER (WHERE NOT frozen) AS oldest,
            count(*) FILTER (WHERE d.dirty_since IS NOT NULL AND frozen) AS too_late
-    FROM (SELECT x.dirty_since, x.dirty_since IS NOT NULL OR x.version <> r.version AS work,
-                 x.bucket - r.lookaround < r.frozen_until AS frozen
-          FROM _rollup_bucket x WHERE x.rollup_id = r.rollup_id) d) b;
+    FROM (SELECT x.dirty_since, x.bucket - r.lookaround < r.frozen_until AS frozen
+          FROM _rollup_bucket x WHERE x.rollup_id = r.rollup_id) d) b, LATERAL (
+    SELECT CASE WHEN r.populated THEN (SELECT count(*) FROM _rollup_dirty(r.rollup_id, r.live_key)) END AS dirty) n;
 GRANT SELECT ON rollup_status TO PUBLIC;
 COMMENT ON VIEW rollup_status IS 'how fresh each rollup is and what hinders it, for the members of its owner';
-COMMENT ON COLUMN rollup_status.dirty IS 'buckets whose events or whose query changed since they were computed, as far as refreshes have read';
-COMMENT ON COLUMN rollup_status.too_late IS 'buckets for which events came after retention had dropped part of their source: kept as they were';
+COMMENT ON COLUMN rollup_status.buckets IS 'buckets that are known';
+COMMENT ON COLUMN rollup_status.dirty IS 'buckets whose events, source or query changed since they were computed, noticed by a refresh or not; NULL before the first refresh';
+COMMENT ON COLUMN rollup_status.oldest_dirty_age IS 'how long ago a refresh first noticed a change that is not in the table yet';
+COMMENT ON COLUMN rollup_status.too_late IS 'buckets for which events came after retention had dropped part of their source: kept as they were. rollup_late lists them';
+COMMENT ON COLUMN rollup_status.last_success IS 'when a refresh last had no failing bucket';
+COMMENT ON COLUMN rollup_status.last_error IS 'of the last bucket that failed, also when it has succeeded since';
 COMMENT ON COLUMN rollup_status.failures IS 'refreshes in a row in which some bucket failed';
+COMMENT ON COLUMN rollup_status.version IS 'of the query: alter_rollup() raises it';
+COMMENT ON COLUMN rollup_status.lag IS 'for how long, at most, the table has not been what its events give; 0 when it is';
+COMMENT ON COLUMN rollup_status.live IS 'the view that is exact at read time';
+
+CREATE VIEW rollup_late WITH (security_invoker = true) AS
+SELECT r.relation AS rollup, b.bucket, b.late AS changes, b.dirty_since AS first_at, b.late_at AS last_at
+FROM _rollup r JOIN _rollup_bucket b USING (rollup_id)
+WHERE b.dirty_since IS NOT NULL AND b.bucket - r.lookaround < r.frozen_until;
+GRANT SELECT ON rollup_late TO PUBLIC;
+COMMENT ON VIEW rollup_late IS 'buckets for which events came after retention had dropped part of their source: they stay as they were, and these events are in no aggregate';
+COMMENT ON COLUMN rollup_late.bucket IS 'where the bucket starts';
+COMMENT ON COLUMN rollup_late.changes IS 'quarter hours of the bucket with such events, counted by each refresh that found some';
+COMMENT ON COLUMN rollup_late.first_at IS 'when a refresh first found some';
+COMMENT ON COLUMN rollup_late.last_at IS 'when a refresh last found some';
