@@ -38,17 +38,17 @@ COMMENT ON COLUMN maintenance_log.failures IS 'in a row; 0: the last run succeed
 COMMENT ON COLUMN maintenance_log.last_error IS 'the latest error, also of long ago';
 
 -- A rollup's failure is part of what rollup_status says, whether a bucket failed or the whole.
-CREATE FUNCTION _maintenance_refresh(rollup_id int) RETURNS void
+CREATE FUNCTION _maintenance_refresh_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM @extschema@._rollup_refresh($1, NULL, NULL, 100, true);
+    PERFORM @extschema@._rollup_refresh($1, NULL, NULL, 20, true);
 EXCEPTION WHEN OTHERS THEN
     UPDATE @extschema@._rollup r SET failures = r.failures + 1, last_error = sqlerrm WHERE r.rollup_id = $1;
     RAISE WARNING 'rollup % was not refreshed: %', (SELECT r.relation FROM @extschema@._rollup r WHERE r.rollup_id = $1), sqlerrm;
 END
 $$;
-COMMENT ON FUNCTION _maintenance_refresh(int) IS 'refresh at most 100 dirty buckets of a rollup, newest first, and note in rollup_status when that fails';
+COMMENT ON FUNCTION _maintenance_refresh_rollup(int) IS 'refresh at most 20 dirty buckets of a rollup, newest first, and note in rollup_status when that fails';
 
 -- Run one statement as a step; false when it failed or somebody else is at it.
 CREATE FUNCTION _maintenance_step(step text, object text, statement text, lock_wait interval DEFAULT NULL) RETURNS boolean
@@ -97,10 +97,43 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT f.relation::text FROM @extschema@._flight_table f ORDER BY f.flight_table_id $$;
 COMMENT ON FUNCTION _maintenance_flight_tables() IS 'the qualified names of the flight tables';
 
-CREATE FUNCTION _maintenance_rollups() RETURNS TABLE (rollup_id int, name text)
+-- Parents have lower numbers than those that read them.
+CREATE FUNCTION _maintenance_rollups() RETURNS TABLE (rollup_id int, name text, behind bigint)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT r.rollup_id, r.relation::text FROM @extschema@._rollup r ORDER BY r.rollup_id $$;
-COMMENT ON FUNCTION _maintenance_rollups() IS 'the rollups and their qualified names';
+AS $$
+    SELECT r.rollup_id, r.relation::text, (
+        SELECT count(*) FROM @extschema@._rollup_bucket b
+        WHERE b.rollup_id = r.rollup_id AND (b.dirty_since IS NOT NULL OR b.version <> r.version)
+          AND b.bucket - r.lookaround >= r.frozen_until AND (b.retry_at IS NULL OR b.retry_at <= now()))
+    FROM @extschema@._rollup r ORDER BY r.rollup_id
+$$;
+COMMENT ON FUNCTION _maintenance_rollups() IS 'the rollups, their qualified names, and how many of their buckets are to be computed as far as is known';
+
+-- Those with much to do take turns, for half a minute; the rest is for the next run.
+CREATE PROCEDURE _maintenance_refresh_rollups()
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    began  timestamptz := pg_catalog.clock_timestamp();
+    before bigint;
+    behind bigint := 9223372036854775807;
+    t      record;
+BEGIN
+    LOOP
+        FOR t IN SELECT * FROM @extschema@._maintenance_rollups() r WHERE before IS NULL OR r.behind OPERATOR(pg_catalog.>) 0 LOOP
+            PERFORM @extschema@._maintenance_step('refresh', t.name,
+                pg_catalog.format('SELECT @extschema@._maintenance_refresh_rollup(%s)', t.rollup_id));
+            COMMIT;
+        END LOOP;
+        before := behind;
+        behind := (SELECT pg_catalog.sum(r.behind) FROM @extschema@._maintenance_rollups() r);
+        COMMIT;
+        EXIT WHEN behind IS NULL OR behind OPERATOR(pg_catalog.=) 0 OR behind OPERATOR(pg_catalog.>=) before
+               OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) (began OPERATOR(pg_catalog.+) '30 seconds'::interval);
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE _maintenance_refresh_rollups() IS 'refresh the rollups, a few buckets of each in a transaction';
 
 CREATE FUNCTION _maintenance_may_commit() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_maintenance_may_commit';
@@ -111,7 +144,6 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     t record;
-    done boolean;
 BEGIN
     PERFORM @extschema@._maintenance_may_commit();
     CALL @extschema@._maintenance_owners();
@@ -139,12 +171,7 @@ BEGIN
             pg_catalog.format('SELECT @extschema@.refresh_flight_table(%L)', t.name));
         COMMIT;
     END LOOP;
-    -- A rollup with much to do takes turns with the others from run to run.
-    FOR t IN SELECT * FROM @extschema@._maintenance_rollups() LOOP
-        PERFORM @extschema@._maintenance_step('refresh', t.name,
-            pg_catalog.format('SELECT @extschema@._maintenance_refresh(%s)', t.rollup_id));
-        COMMIT;
-    END LOOP;
+    CALL @extschema@._maintenance_refresh_rollups();
     CALL @extschema@._maintenance_retention();
     FOR t IN SELECT * FROM @extschema@._maintenance_id_tables() LOOP
         PERFORM @extschema@._maintenance_step('forget ids', t.name, pg_catalog.format(
@@ -165,6 +192,6 @@ $$;
 COMMENT ON PROCEDURE run_maintenance() IS
     'partitions ahead, raw rows that were not ingested, columns for rescued attributes, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
 
-REVOKE ALL ON FUNCTION _maintenance_refresh(int), _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(),
+REVOKE ALL ON FUNCTION _maintenance_refresh_rollup(int), _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(),
     _maintenance_flight_tables() FROM PUBLIC;
-REVOKE ALL ON PROCEDURE run_maintenance() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE _maintenance_refresh_rollups(), run_maintenance() FROM PUBLIC;
