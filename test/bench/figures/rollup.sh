@@ -24,6 +24,13 @@ measure_totals() { sample totals "$(seconds "CALL repeat_query(30, 'SELECT * FRO
 
 measure_totals_events() { sample totals_events "$(seconds "CALL repeat_query(1, 'SELECT * FROM totals_of_events')")"; }
 
+measure_live()
+{
+	add_late_rows
+	sample live "$(seconds "CALL repeat_query(1, 'SELECT * FROM totals_of_live')")"
+	sql -c "SELECT refresh_rollup('per_day')"
+}
+
 # --- COPY into a stream that is read by two rollups and into one that is not ---
 
 prepare_copy() { sql -c "COPY (SELECT month_event(n, timestamptz '2025-02-01Z' + n % 172800 * interval '1 second') FROM generate_series(1, $events / 10) n) TO '$folder/copy.json'"; }
@@ -44,9 +51,13 @@ measure_copy()
 
 sum() { printf '%s\n' "$@" | awk '{ s += $1 } END { print s }'; }
 
-# The rollup and the rival are what the query gives over the events.
+# The rollup, its live view while days are dirty, and the rival are what the query gives over the events.
 check_rollup()
 {
+	add_late_rows
+	[ "$(sql_file month_check -v content="TABLE per_day_live" | tee -a /dev/stderr)" = "0 differences" ]
 	sql -c "SELECT refresh_rollup('per_day')" -c "REFRESH MATERIALIZED VIEW per_day_matview"
-	[ "$(sql_file month_check | tee /dev/stderr)" = "0 differences" ]
+	[ "$(sql_file month_check -v content="TABLE per_day" | tee -a /dev/stderr)" = "0 differences" ]
+	[ "$(sql_file month_check -v content="$matview_content" | tee -a /dev/stderr)" = "0 differences" ]
 }
+matview_content="SELECT (day AT TIME ZONE 'UTC')::date, event_type, country, n, v_sum, v_min, v_max, v_avg FROM per_day_matview"

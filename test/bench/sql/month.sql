@@ -36,6 +36,7 @@ SELECT date_bin('1 day', event_time, '2000-01-01Z') AS day, event_type, country,
 FROM month GROUP BY 1, 2, 3;
 
 CREATE VIEW totals_of_rollup AS SELECT bucket, sum(n) AS n, sum(v_sum) AS v_sum FROM per_day GROUP BY bucket ORDER BY bucket;
+CREATE VIEW totals_of_live AS SELECT bucket, sum(n) AS n, sum(v_sum) AS v_sum FROM per_day_live GROUP BY bucket ORDER BY bucket;
 CREATE VIEW totals_of_events AS
 SELECT date_bin('1 day', event_time, '2000-01-01Z') AS day, count(*) AS n, sum(value) AS v_sum FROM month GROUP BY 1 ORDER BY 1;
 
