@@ -42,6 +42,6 @@ COMMENT ON FUNCTION pair_flights_rejected(text) IS 'how many events of a SELECT 
 CREATE FUNCTION _pair_flights_keyed(events_query text, as_of timestamptz, params jsonb, path text)
 RETURNS TABLE (
     drone_id text, boot_id text, status text, takeoff_at timestamptz, landing_at timestamptz, last_seen_at timestamptz,
-    duration_ms bigint, end_reason text, time_source text, touchdowns int, flags text[], first_event_id text)
+    duration_ms bigint, end_reason text, time_source text, touchdowns int, flags text[], first_event_id text, events_since timestamptz)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights';
-COMMENT ON FUNCTION _pair_flights_keyed(text, timestamptz, jsonb, text) IS 'pair_flights() with the event that names each flight';
+COMMENT ON FUNCTION _pair_flights_keyed(text, timestamptz, jsonb, text) IS 'pair_flights() with the event that names each flight and the earliest _ep_event_time of its boot';

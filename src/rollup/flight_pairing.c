@@ -106,7 +106,9 @@ compare_copies(const void *left, const void *right)
 		order = compare_optional(a->gps_tow, b->gps_tow);
 	if (order == 0)
 		order = compare_optional(a->gps_fix, b->gps_fix);
-	return order != 0 ? order : compare_optional(a->device_clock, b->device_clock);
+	if (order == 0)
+		order = compare_optional(a->device_clock, b->device_clock);
+	return order != 0 ? order : compare_optional(a->event_time, b->event_time);
 }
 
 /* Where flights stand on the time line. */

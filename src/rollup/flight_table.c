@@ -27,9 +27,6 @@ EP_FUNCTION(ep_create_flight_table);
 EP_FUNCTION(ep_refresh_flight_table);
 EP_FUNCTION(ep_drop_flight_table);
 
-/* _flight_table_begin gives these; all but the first go on to _flight_table_recompute. */
-#define BEGIN_COLUMNS 9
-
 static Oid
 relation_named(text *name, const char *what)
 {
@@ -116,31 +113,16 @@ make_table(text *name)
 
 /* As the owner of the flight table: write what has changed. Gives the number of flights. */
 static int64
-recompute(Oid relation, Datum *begun, bool *nulls, TimestampTz as_of)
+recompute(Oid relation, Datum work, Oid work_type, TimestampTz as_of)
 {
-	Oid types[] = {REGCLASSOID, TEXTOID,        REGCLASSOID,    REGCLASSOID,         JSONBOID,
-				   TEXTOID,     TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID};
-	Datum values[lengthof(types)] = {ObjectIdGetDatum(relation)};
-	char marks[lengthof(types) + 1] = {' '};
-	EpRole saved;
-	int settings;
+	Oid types[] = {REGCLASSOID, work_type, TIMESTAMPTZOID};
+	Datum values[] = {ObjectIdGetDatum(relation), work, TimestampTzGetDatum(as_of)};
+	EpRole saved = ep_role_enter_owner(owner_of(relation));
+	int settings = ep_settings_pin();
 	bool isnull;
 
-	/* events, events_relation, telemetry, params, path; as_of; last_as_of, granules, sample_granules */
-	for (int i = 1; i < BEGIN_COLUMNS; i++)
-	{
-		int to = i <= 5 ? i : i + 1;
-
-		values[to] = begun[i];
-		marks[to] = nulls[i] ? 'n' : ' ';
-	}
-	values[6] = TimestampTzGetDatum(as_of);
-	marks[6] = ' ';
-	saved = ep_role_enter_owner(owner_of(relation));
-	settings = ep_settings_pin();
-	SPI_execute_with_args(
-		"SELECT event_pipeline._flight_table_recompute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		lengthof(types), types, values, marks, false, 1);
+	SPI_execute_with_args("SELECT event_pipeline._flight_table_recompute($1, $2, $3)", lengthof(types), types,
+						  values, NULL, false, 1);
 	ep_settings_unpin(settings);
 	ep_role_leave(saved);
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -149,23 +131,22 @@ recompute(Oid relation, Datum *begun, bool *nulls, TimestampTz as_of)
 static int64
 refresh(Oid relation, TimestampTz as_of)
 {
-	static EpStatement begin = {"SELECT * FROM event_pipeline._flight_table_begin($1)", 1, {REGCLASSOID}};
+	static EpStatement begin = {"SELECT event_pipeline._flight_table_begin($1)", 1, {REGCLASSOID}};
 	static EpStatement end = {
 		"UPDATE event_pipeline._flight_table SET as_of = $2, refreshed_at = pg_catalog.now()"
 		" WHERE relation = $1",
 		2,
 		{REGCLASSOID, TIMESTAMPTZOID}};
 	Datum values[] = {ObjectIdGetDatum(relation), TimestampTzGetDatum(as_of)};
-	Datum begun[BEGIN_COLUMNS];
-	bool nulls[BEGIN_COLUMNS];
+	Datum work;
+	bool isnull;
 	int64 changed;
 
 	ep_catalog_run(&begin, values, NULL);
-	for (int i = 0; i < BEGIN_COLUMNS; i++)
-		begun[i] = ep_catalog_datum(0, i + 1, &nulls[i]);
-	if (nulls[0])
+	work = ep_catalog_datum(0, 1, &isnull);
+	if (isnull)
 		no_flight_table(relation);
-	changed = recompute(relation, begun, nulls, as_of);
+	changed = recompute(relation, work, SPI_gettypeid(SPI_tuptable->tupdesc, 1), as_of);
 	ep_catalog_run(&end, values, NULL);
 	return changed;
 }

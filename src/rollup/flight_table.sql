@@ -4,6 +4,9 @@
 -- search_path and check ownership. What reads our catalog (_flight_table_begin, _attach, _detach) runs as the extension's
 -- owner and is closed to everybody else; what reads events and writes flights (_flight_table_make, _recompute, _measure) runs as the
 -- owner of the flight table and can do nothing that this role cannot.
+--
+-- A refresh writes only rows that differ, so the table is what computing from scratch would give, whatever came before. Retention
+-- of events does not eat flights: what begins before a drone's last row of a boot whose events are partly gone stays as it is.
 
 CREATE SEQUENCE _flight_table_id_seq AS int;
 COMMENT ON SEQUENCE _flight_table_id_seq IS 'numbers for _flight_table.flight_table_id';
@@ -16,6 +19,9 @@ CREATE TABLE _flight_table (
     params          jsonb NOT NULL,
     search_path     text NOT NULL,      -- of the caller, for the SELECT
     as_of           timestamptz,        -- of the last refresh
+    query           text,               -- its SELECT: another one where the events have new columns
+    frozen_until    timestamptz NOT NULL DEFAULT '-infinity', -- retention dropped events from before
+    samples_frozen_until timestamptz NOT NULL DEFAULT '-infinity', -- and telemetry
     refreshed_at    timestamptz,
     created_at      timestamptz NOT NULL DEFAULT now()
 );
@@ -47,56 +53,137 @@ COMMENT ON FUNCTION _flight_samples(regclass, text) IS 'the table with one kind 
 
 -- ---- as the extension's owner ----
 
--- Take the flight table for this transaction and say what there is to do. granules and sample_granules: the quarter hours
--- that changed in events and telemetry; granules are NULL when everything has to be computed.
-CREATE FUNCTION _flight_table_begin(
-    flight_relation regclass, OUT flight_table int, OUT events text, OUT events_relation regclass, OUT telemetry regclass,
-    OUT params jsonb, OUT path text, OUT last_as_of timestamptz, OUT granules timestamptz[], OUT sample_granules timestamptz[])
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+-- What a refresh has to do.
+CREATE TYPE _flight_work AS (
+    query                text,
+    telemetry            regclass,
+    params               jsonb,
+    path                 text,
+    last_as_of           timestamptz,
+    frozen_until         timestamptz,
+    samples_frozen_until timestamptz,
+    everything           boolean,
+    events_relation      regclass,
+    granules             timestamptz[],  -- quarter hours with new events
+    newer_than           xid,            -- written by this transaction or a later one
+    drones               text[],         -- whose events were updated or deleted
+    sample_granules      timestamptz[]   -- quarter hours with new telemetry
+);
+COMMENT ON TYPE _flight_work IS 'what a refresh of a flight table has to do';
+
+-- Take the flight table for this transaction.
+CREATE FUNCTION _flight_table_lock(flight_relation regclass) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_advisory_xact_lock('@extschema@._flight_table'::regclass::oid::int, flight_relation::oid::int) $$;
+COMMENT ON FUNCTION _flight_table_lock(regclass) IS 'wait until nobody else refreshes a flight table';
+
+-- Read what has changed in one event table since the flight table f read it last.
+CREATE FUNCTION _flight_table_read(INOUT work _flight_work, f _flight_table, target _target)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    target int;
-    is_new boolean;
-    news   timestamptz[];
+    reader constant text := 'flight_table:' || f.flight_table_id;
+    seen @extschema@._invalidation_reader;
+    news timestamptz[];
 BEGIN
-    PERFORM pg_advisory_xact_lock('@extschema@._flight_table'::regclass::oid::int, flight_relation::oid::int);
-    SELECT f.flight_table_id, f.events, f.events_relation, f.telemetry, f.params, f.search_path, f.as_of
-    INTO flight_table, events, events_relation, telemetry, params, path, last_as_of
-    FROM @extschema@._flight_table f WHERE f.relation = flight_relation;
-    IF flight_table IS NULL THEN
+    SELECT * INTO seen FROM @extschema@._invalidation_reader r WHERE r.consumer = reader AND r.target_id = target.target_id;
+    IF seen IS NULL THEN
+        PERFORM @extschema@._invalidation_attach(reader, target.target_id);
+        IF target.relation = f.events_relation THEN
+            PERFORM @extschema@._flight_watch(target.relation);
+        END IF;
+        work.everything := true;
         RETURN;
     END IF;
-    -- Sample tables appear with their first sample.
-    is_new := NOT EXISTS (SELECT FROM @extschema@._target t WHERE t.relation = events_relation) OR last_as_of IS NULL;
-    sample_granules := '{}';
-    granules := '{}';
-    FOR target IN
-        SELECT t.target_id FROM @extschema@._target t
-        WHERE t.relation = events_relation
-           OR t.relation IN (SELECT @extschema@._flight_samples(telemetry, k) FROM unnest(ARRAY['glpi', 'gpri', 'kbat', 'fwvs']) k)
-        ORDER BY t.target_id
-    LOOP
-        IF NOT EXISTS (SELECT FROM @extschema@._invalidation_reader r
-                       WHERE r.consumer = 'flight_table:' || flight_table AND r.target_id = target) THEN
-            PERFORM @extschema@._invalidation_attach('flight_table:' || flight_table, target);
-            is_new := true;
-        END IF;
-        news := ARRAY(SELECT @extschema@._invalidation_read('flight_table:' || flight_table, target));
-        IF '-infinity' = ANY (news) THEN
-            is_new := true;
-        ELSIF events_relation = (SELECT t.relation FROM @extschema@._target t WHERE t.target_id = target) THEN
-            granules := granules || news;
-        ELSE
-            sample_granules := sample_granules || news;
-        END IF;
-    END LOOP;
-    IF is_new THEN
-        granules := NULL;
+    news := ARRAY(SELECT @extschema@._invalidation_read(reader, target.target_id));
+    IF '-infinity' = ANY (news) OR seen.cluster <> (SELECT system_identifier FROM pg_control_system()) THEN
+        work.everything := true;
+    END IF;
+    IF target.relation = f.events_relation THEN
+        work.granules := news;
+        work.newer_than := pg_snapshot_xmin(seen.snapshot)::xid;
+        work.drones := @extschema@._flight_gone_read(target.target_id, seen.snapshot);
+        work.everything := work.everything OR array_position(work.drones, NULL) > 0 IS TRUE
+            OR @extschema@._flight_drone_expression(f.events_relation) IS NULL
+            OR pg_snapshot_xmax(pg_current_snapshot())::text::bigint - pg_snapshot_xmin(seen.snapshot)::text::bigint > 2 ^ 30;
+    ELSE
+        work.sample_granules := work.sample_granules || news;
     END IF;
 END
 $$;
+COMMENT ON FUNCTION _flight_table_read(_flight_work, _flight_table, _target) IS 'add what has changed in one event table to the work of a refresh';
+
+-- Lock a flight table and say what there is to do; NULL when it is none.
+CREATE FUNCTION _flight_table_begin(flight_relation regclass) RETURNS _flight_work
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f      @extschema@._flight_table;
+    target @extschema@._target;
+    work   @extschema@._flight_work;
+BEGIN
+    PERFORM @extschema@._flight_table_lock(flight_relation);
+    SELECT * INTO f FROM @extschema@._flight_table o WHERE o.relation = flight_relation;
+    IF f.flight_table_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF f.events IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = f.events_relation) THEN
+        RAISE EXCEPTION 'the events of flight table % do not exist any more', flight_relation USING ERRCODE = 'undefined_table',
+            HINT = format('SELECT @extschema@.drop_flight_table(%L);', flight_relation);
+    END IF;
+    work.query := coalesce(f.events, @extschema@._flight_events_query(f.events_relation), 'SELECT');
+    work.telemetry := f.telemetry;
+    work.params := f.params;
+    work.path := f.search_path;
+    work.last_as_of := f.as_of;
+    work.frozen_until := f.frozen_until;
+    work.samples_frozen_until := f.samples_frozen_until;
+    work.events_relation := f.events_relation;
+    work.sample_granules := '{}';
+    work.everything := f.query IS DISTINCT FROM work.query
+        OR NOT EXISTS (SELECT FROM @extschema@._target t WHERE t.relation = f.events_relation);
+    UPDATE @extschema@._flight_table o SET query = work.query WHERE o.relation = flight_relation AND o.query IS DISTINCT FROM work.query;
+    -- Sample tables appear with their first sample.
+    FOR target IN
+        SELECT * FROM @extschema@._target t
+        WHERE t.relation = f.events_relation
+           OR t.relation IN (SELECT @extschema@._flight_samples(f.telemetry, k) FROM unnest(ARRAY['glpi', 'gpri', 'kbat', 'fwvs']) k)
+        ORDER BY t.target_id
+    LOOP
+        work := @extschema@._flight_table_read(work, f, target);
+    END LOOP;
+    RETURN work;
+END
+$$;
 COMMENT ON FUNCTION _flight_table_begin(regclass) IS 'lock a flight table for refreshing and read what has changed under it';
-REVOKE ALL ON FUNCTION _flight_table_begin(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION _flight_table_begin(regclass), _flight_table_lock(regclass), _flight_table_read(_flight_work, _flight_table, _target) FROM PUBLIC;
+
+-- Retention is about to drop what an event table has from before.
+CREATE FUNCTION _flight_table_freeze(relation regclass, until timestamptz) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE @extschema@._flight_table f SET frozen_until = until WHERE f.events_relation = $1 AND f.frozen_until < until;
+    UPDATE @extschema@._flight_table f SET samples_frozen_until = until
+    WHERE f.samples_frozen_until < until
+      AND $1 IN (SELECT @extschema@._flight_samples(f.telemetry, k) FROM unnest(ARRAY['glpi', 'gpri', 'kbat', 'fwvs']) k);
+$$;
+COMMENT ON FUNCTION _flight_table_freeze(regclass, timestamptz) IS 'have flight tables keep what they say of events and telemetry before an instant';
+REVOKE ALL ON FUNCTION _flight_table_freeze(regclass, timestamptz) FROM PUBLIC;
+
+-- A flight table that has not read yet what changed in a partition.
+CREATE FUNCTION _flight_table_unread(target_id int, lower_bound timestamptz, upper_bound timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.relation::text
+    FROM @extschema@._flight_table f
+    JOIN @extschema@._invalidation_reader r ON r.consumer = 'flight_table:' || f.flight_table_id AND r.target_id = $1
+    WHERE EXISTS (SELECT FROM @extschema@._invalidation i
+                  WHERE i.target_id = $1 AND i.granule >= $2 AND i.granule < $3 AND NOT pg_visible_in_snapshot(i.xid, r.snapshot))
+      AND EXISTS (SELECT FROM pg_class c WHERE c.oid = f.relation)
+    ORDER BY f.flight_table_id LIMIT 1
+$$;
+COMMENT ON FUNCTION _flight_table_unread(int, timestamptz, timestamptz) IS 'a flight table that a refresh has to come before these events are dropped; NULL: none';
+REVOKE ALL ON FUNCTION _flight_table_unread(int, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION _flight_table_forget(flight_relation regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -162,6 +249,7 @@ BEGIN
             coverage          double precision,
             telemetry_match   text,
             first_event_id    text NOT NULL,
+            events_since      timestamptz,
             PRIMARY KEY (drone_id, first_event_id)
         )$sql$, schema_name, table_name);
     relation := format('%I.%I', schema_name, table_name)::regclass;
@@ -175,7 +263,8 @@ BEGIN
         WHERE a.attrelid = '@extschema@._flight_telemetry'::regclass AND a.attnum > 0
         UNION ALL
         VALUES ('telemetry_match', 'how the telemetry was found: device (the log names the drone), source (its raw row does), time (only this drone flew)'),
-               ('first_event_id', 'event_id of the takeoff, or of the landing when there is none: with drone_id a stable key')
+               ('first_event_id', 'event_id of the takeoff, or of the landing when there is none: with drone_id a stable key'),
+               ('events_since', 'earliest event_time of the boot''s events: once retention drops events from then, the row stays as it is')
     LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', relation, col.attname, col.description);
     END LOOP;
@@ -185,36 +274,24 @@ $$;
 COMMENT ON FUNCTION _flight_table_make(name, name) IS 'an empty flight table with its column comments';
 
 -- The drones whose flights may differ from what the table says; NULL: all.
-CREATE FUNCTION _flight_table_drones(
-    flight_relation regclass, events_relation regclass, as_of timestamptz, last_as_of timestamptz, granules timestamptz[])
-RETURNS text[]
+CREATE FUNCTION _flight_table_drones(flight_relation regclass, work _flight_work, as_of timestamptz) RETURNS text[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    changed text[] := '{}';
     waiting text[];
 BEGIN
-    IF granules IS NULL THEN
+    IF work.everything THEN
         RETURN NULL;
     END IF;
-    IF granules <> '{}' AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = events_relation AND attname = 'drone_id') THEN
-        EXECUTE format($sql$
-            SELECT ARRAY(SELECT DISTINCT drone_id::text FROM %s
-                         WHERE event_time >= $1 AND event_time < $2
-                           AND date_bin('15 min', event_time, '2000-01-01 00:00:00+00') = ANY ($3) AND drone_id IS NOT NULL)
-            $sql$, events_relation)
-        INTO changed
-        USING (SELECT min(g) FROM unnest(granules) g), (SELECT max(g) + '15 min' FROM unnest(granules) g), granules;
-    END IF;
-    -- What hangs on as_of alone.
     EXECUTE format($sql$
         SELECT ARRAY(SELECT DISTINCT drone_id FROM %s WHERE status = 'open' OR (end_reason = 'timeout' AND $1 < $2))
         $sql$, flight_relation)
-    INTO waiting USING as_of, last_as_of;
-    RETURN changed || waiting;
+    INTO waiting USING as_of, work.last_as_of;
+    RETURN ARRAY(SELECT DISTINCT d FROM unnest(
+        @extschema@._flight_new_drones(work.events_relation, work.granules, work.newer_than) || work.drones || waiting) d);
 END
 $$;
-COMMENT ON FUNCTION _flight_table_drones(regclass, regclass, timestamptz, timestamptz, timestamptz[]) IS 'the drones that a refresh has to compute; NULL: all';
+COMMENT ON FUNCTION _flight_table_drones(regclass, _flight_work, timestamptz) IS 'the drones that a refresh has to compute; NULL: all';
 
 -- When a flight may have telemetry: without a takeoff anywhere in the longest flight before the landing.
 CREATE FUNCTION _flight_window(takeoff_at timestamptz, last_seen_at timestamptz, params jsonb) RETURNS tstzrange
@@ -225,75 +302,73 @@ AS $$
 $$;
 COMMENT ON FUNCTION _flight_window(timestamptz, timestamptz, jsonb) IS 'the time in which a flight may have telemetry';
 
--- In a stream's event table the attributes count, by their path: a payload's own received_at is in received_at_, because
--- received_at says when the raw row arrived.
-CREATE FUNCTION _flight_events_query(events_relation regclass) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT coalesce(
-        (SELECT format('SELECT * FROM (SELECT %s FROM %s) e', string_agg(format('%I AS %I', c.column_name, n.name), ', '), events_relation)
-         FROM unnest('{event_id,drone_id,type,boot_id,device_uptime_ms,device_clock,gps_time,gps_week,gps_tow_ms,gps_fix,received_at,upload_id,seq}'::name[]) n (name),
-              LATERAL (SELECT column_name FROM (
-                           SELECT 1 AS choice, s.column_name FROM @extschema@.stream_columns s
-                           WHERE s.target = events_relation AND s.path = n.name::text
-                           UNION ALL
-                           SELECT 2, a.attname FROM pg_attribute a
-                           WHERE a.attrelid = events_relation AND a.attname = n.name AND a.attnum > 0 AND NOT a.attisdropped) o
-                       ORDER BY choice LIMIT 1) c
-         HAVING EXISTS (SELECT FROM @extschema@.stream_columns s WHERE s.target = events_relation)),
-        'SELECT * FROM ' || events_relation)
-$$;
-COMMENT ON FUNCTION _flight_events_query(regclass) IS 'the events of a relation for pair_flights(): the attributes of a stream, else the columns';
-
-CREATE FUNCTION _flight_table_recompute(
-    flight_relation regclass, events text, events_relation regclass, telemetry regclass, params jsonb, path text,
-    as_of timestamptz, last_as_of timestamptz, granules timestamptz[], sample_granules timestamptz[]) RETURNS bigint
+-- Write the flights of these drones (NULL: all) that differ from what the table says; gives the time they span and how many.
+CREATE FUNCTION _flight_table_write(
+    flight_relation regclass, work _flight_work, as_of timestamptz, drones text[], OUT changed tstzmultirange, OUT begins timestamptz[],
+    OUT flights bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    query   text := coalesce(events, @extschema@._flight_events_query(events_relation));
-    drones  text[] := @extschema@._flight_table_drones(flight_relation, events_relation, as_of, last_as_of, granules);
-    changed tstzmultirange;
+    query text := work.query;
+BEGIN
+    IF drones IS NOT NULL THEN
+        query := format('%s WHERE drone_id::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.text[])', query, drones);
+    END IF;
+    EXECUTE format($sql$
+        WITH kept_all AS MATERIALIZED (
+            SELECT drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason, time_source,
+                   touchdowns, flags, first_event_id, events_since
+            FROM %1$s WHERE $5 IS NULL OR drone_id = ANY ($5)),
+        frozen AS MATERIALIZED (
+            SELECT drone_id, max(last_seen_at) AS until FROM kept_all WHERE events_since < $6 GROUP BY drone_id),
+        fresh AS MATERIALIZED (
+            SELECT * FROM @extschema@._pair_flights_keyed($1, $2, $3, $4) p
+            WHERE NOT EXISTS (SELECT FROM frozen f WHERE f.drone_id = p.drone_id AND coalesce(p.takeoff_at, p.landing_at) <= f.until)),
+        kept AS MATERIALIZED (
+            SELECT * FROM kept_all k
+            WHERE NOT EXISTS (SELECT FROM frozen f WHERE f.drone_id = k.drone_id AND coalesce(k.takeoff_at, k.landing_at) <= f.until)),
+        news AS MATERIALIZED (TABLE fresh EXCEPT TABLE kept),
+        stale AS MATERIALIZED (TABLE kept EXCEPT TABLE fresh),
+        deleted AS (
+            DELETE FROM %1$s t USING stale s
+            WHERE t.drone_id = s.drone_id AND t.first_event_id = s.first_event_id
+              AND NOT EXISTS (SELECT FROM news n WHERE n.drone_id = s.drone_id AND n.first_event_id = s.first_event_id)),
+        inserted AS (
+            INSERT INTO %1$s AS t (drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason,
+                                   time_source, touchdowns, flags, first_event_id, events_since)
+            TABLE news
+            ON CONFLICT (drone_id, first_event_id) DO UPDATE
+            SET (boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason, time_source, touchdowns, flags, events_since)
+                = (excluded.boot_id, excluded.status, excluded.takeoff_at, excluded.landing_at, excluded.last_seen_at,
+                   excluded.duration_ms, excluded.end_reason, excluded.time_source, excluded.touchdowns, excluded.flags, excluded.events_since)
+            WHERE NOT coalesce(t.events_since < $6, false))
+        SELECT range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $3)), array_agg(coalesce(takeoff_at, landing_at)),
+               count(DISTINCT (drone_id, first_event_id))
+        FROM (TABLE news UNION ALL TABLE stale) w
+        $sql$, flight_relation)
+    INTO changed, begins, flights USING query, as_of, work.params, work.path, drones, work.frozen_until;
+END
+$$;
+COMMENT ON FUNCTION _flight_table_write(regclass, _flight_work, timestamptz, text[]) IS 'write the flights of some drones that differ from what the events say now';
+
+CREATE FUNCTION _flight_table_recompute(flight_relation regclass, work _flight_work, as_of timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    drones  text[] := @extschema@._flight_table_drones(flight_relation, work, as_of);
+    changed tstzmultirange := '{}';
+    begins  timestamptz[] := '{}';
     flights bigint := 0;
 BEGIN
     IF drones IS NULL OR drones <> '{}' THEN
-        IF drones IS NOT NULL THEN
-            query := format('%s WHERE drone_id::pg_catalog.text OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.text[])', query, drones);
-        END IF;
-        -- Only what differs is written: a late event changes few flights of its drone.
-        EXECUTE format($sql$
-            WITH fresh AS MATERIALIZED (
-                SELECT * FROM @extschema@._pair_flights_keyed($1, $2, $3, $4)),
-            kept AS MATERIALIZED (
-                SELECT drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason, time_source,
-                       touchdowns, flags, first_event_id
-                FROM %1$s WHERE $5 IS NULL OR drone_id = ANY ($5)),
-            news AS MATERIALIZED (TABLE fresh EXCEPT TABLE kept),
-            stale AS MATERIALIZED (TABLE kept EXCEPT TABLE fresh),
-            deleted AS (
-                DELETE FROM %1$s t USING stale s
-                WHERE t.drone_id = s.drone_id AND t.first_event_id = s.first_event_id
-                  AND NOT EXISTS (SELECT FROM news n WHERE n.drone_id = s.drone_id AND n.first_event_id = s.first_event_id)),
-            inserted AS (
-                INSERT INTO %1$s (drone_id, boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason,
-                                  time_source, touchdowns, flags, first_event_id)
-                TABLE news
-                ON CONFLICT (drone_id, first_event_id) DO UPDATE
-                SET (boot_id, status, takeoff_at, landing_at, last_seen_at, duration_ms, end_reason, time_source, touchdowns, flags)
-                    = (excluded.boot_id, excluded.status, excluded.takeoff_at, excluded.landing_at, excluded.last_seen_at,
-                       excluded.duration_ms, excluded.end_reason, excluded.time_source, excluded.touchdowns, excluded.flags))
-            SELECT range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $3)), count(DISTINCT (drone_id, first_event_id))
-            FROM (TABLE news UNION ALL TABLE stale) w
-            $sql$, flight_relation)
-        INTO changed, flights USING query, as_of, params, path, drones;
+        SELECT coalesce(w.changed, '{}'), coalesce(w.begins, '{}'), w.flights INTO changed, begins, flights
+        FROM @extschema@._flight_table_write(flight_relation, work, as_of, drones) w;
     END IF;
-    IF telemetry IS NOT NULL THEN
-        PERFORM @extschema@._flight_table_measure(
-            flight_relation, telemetry, params, granules IS NULL,
-            coalesce(changed, '{}')
-            + coalesce((SELECT range_agg(tstzrange(g, g + interval '15 min')) FROM unnest(sample_granules) g), '{}'));
+    IF work.telemetry IS NOT NULL THEN
+        PERFORM @extschema@._flight_table_measure(flight_relation, work, changed
+            + coalesce((SELECT range_agg(tstzrange(g, g + interval '15 min')) FROM unnest(work.sample_granules) g), '{}'));
     END IF;
     RETURN flights;
 END
 $$;
-COMMENT ON FUNCTION _flight_table_recompute(regclass, text, regclass, regclass, jsonb, text, timestamptz, timestamptz, timestamptz[], timestamptz[]) IS 'write the flights that differ from what the events say now, as the current user';
+COMMENT ON FUNCTION _flight_table_recompute(regclass, _flight_work, timestamptz) IS 'write the flights that differ from what the events say now, as the current user';

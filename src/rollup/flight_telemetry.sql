@@ -226,20 +226,19 @@ COMMENT ON FUNCTION _flight_logs(regclass, timestamptz, timestamptz) IS 'the log
 -- Fill the telemetry columns of the flights in the times that changed and of those that share a log with them, or of
 -- all. A log belongs to the drone that its device names, else to the one that its raw row's source names, else
 -- to the only drone that flew while it was recorded.
-CREATE FUNCTION _flight_table_measure(
-    flight_relation regclass, telemetry regclass, params jsonb, everything boolean, changed tstzmultirange) RETURNS void
+CREATE FUNCTION _flight_table_measure(flight_relation regclass, work _flight_work, changed tstzmultirange) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     margin constant interval := '2 days';
     bounds tstzrange;
 BEGIN
-    IF NOT everything AND isempty(changed) THEN
+    IF NOT work.everything AND isempty(changed) THEN
         RETURN;
     END IF;
     EXECUTE format('SELECT range_merge(range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $1))) FROM %s', flight_relation)
-    INTO bounds USING params;
-    IF NOT everything THEN
+    INTO bounds USING work.params;
+    IF NOT work.everything THEN
         bounds := bounds * tstzrange(lower(changed) - margin, upper(changed) + margin);
     END IF;
     IF bounds IS NULL OR isempty(bounds) THEN
@@ -259,7 +258,8 @@ BEGIN
             SELECT f.*, l.raw_id, l.device, l.source, l.span && $6 AS is_touched FROM flight f JOIN log l ON f.span && l.span),
         affected AS (
             SELECT drone_id, first_event_id FROM meeting WHERE is_touched
-            UNION SELECT drone_id, first_event_id FROM flight WHERE $5 OR span && $6),
+            UNION SELECT drone_id, first_event_id FROM flight WHERE $5 OR span && $6
+            EXCEPT SELECT drone_id, first_event_id FROM flight WHERE lower(span) < $7),
         owner AS (
             SELECT l.raw_id, l.device,
                    CASE WHEN l.device IN (SELECT drone_id FROM drone) THEN 'device'
@@ -290,7 +290,7 @@ BEGIN
         FROM (SELECT * FROM measured OFFSET 0) x
         WHERE t.drone_id = x.drone_id AND t.first_event_id = x.first_event_id AND (x.how IS NOT NULL OR t.telemetry_match IS NOT NULL)
         $sql$, flight_relation)
-    USING telemetry, lower(bounds) - margin, upper(bounds) + margin, params, everything, changed;
+    USING work.telemetry, lower(bounds) - margin, upper(bounds) + margin, work.params, work.everything, changed, work.samples_frozen_until;
 END
 $$;
-COMMENT ON FUNCTION _flight_table_measure(regclass, regclass, jsonb, boolean, tstzmultirange) IS 'fill the telemetry columns of a flight table, as the current user';
+COMMENT ON FUNCTION _flight_table_measure(regclass, _flight_work, tstzmultirange) IS 'fill the telemetry columns of a flight table, as the current user';

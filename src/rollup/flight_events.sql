@@ -1,0 +1,179 @@
+-- rollup/flight_events.sql: the events of a flight table: where their fields are, and whose have changed.
+--
+-- A refresh computes the flights of a drone from all of its events: copies, clocks and overlaps reach across its history. Which
+-- drones those are, three sources say together:
+--   - rows that are new in the quarter hours that changed (_invalidation): written by a transaction that the last
+--     refresh may not have seen. That goes for rows whose values were put in later, too;
+--   - rows that are gone or were updated: triggers on the event table note their drones in _flight_gone;
+--   - flights that are open, or timed out: they hang on as_of.
+
+CREATE FUNCTION _flight_column_kind(name name) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN name IN ('event_id', 'drone_id', 'type', 'boot_id', 'upload_id') THEN 'id'
+                WHEN name IN ('device_uptime_ms', 'gps_week', 'gps_tow_ms', 'gps_fix', 'seq') THEN 'number'
+                WHEN name IN ('device_clock', 'gps_time', 'received_at') THEN 'time' END
+$$;
+COMMENT ON FUNCTION _flight_column_kind(name) IS 'what pair_flights() reads in a column of this name: id, number or time; NULL: nothing';
+
+-- In a stream's event table the attributes count, by their path: a payload's own received_at is in received_at_, because
+-- received_at says when the raw row arrived. Values that misfit an attribute's column are in its variant columns.
+CREATE FUNCTION _flight_columns(events_relation regclass, name name)
+RETURNS TABLE (column_name name, column_type regtype, fits boolean, place int)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH attribute AS (
+        SELECT DISTINCT s.column_name, s.column_type FROM @extschema@.stream_columns s
+        WHERE s.target = $1 AND replace(lower(s.path), '_', '') = replace($2::text, '_', '')),
+    found AS (
+        SELECT column_name, column_type FROM attribute
+        UNION ALL
+        SELECT a.attname, a.atttypid::regtype FROM pg_attribute a
+        WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM attribute))
+    SELECT column_name, column_type,
+           CASE @extschema@._flight_column_kind($2)
+               WHEN 'id' THEN true
+               WHEN 'number' THEN column_type IN ('int2', 'int4', 'int8', 'float4', 'float8', 'numeric')
+               ELSE column_type IN ('timestamptz', 'timestamp', 'text', 'varchar') END,
+           length(column_name::text)
+    FROM found
+$$;
+COMMENT ON FUNCTION _flight_columns(regclass, name) IS 'the columns of a relation that have what pair_flights() calls by this name, variants after the first';
+
+CREATE FUNCTION _flight_expression(events_relation regclass, name name) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN count(*) FILTER (WHERE fits) = 0 THEN (array_agg(quote_ident(column_name) ORDER BY place))[1]
+        WHEN count(*) FILTER (WHERE fits) = 1 OR @extschema@._flight_column_kind($2) = 'time'
+            THEN (array_agg(quote_ident(column_name) ORDER BY place) FILTER (WHERE fits))[1]
+        ELSE format('coalesce(%s)', string_agg(
+            format('%I::pg_catalog.%s', column_name, CASE @extschema@._flight_column_kind($2) WHEN 'id' THEN 'text' ELSE 'numeric' END),
+            ', ' ORDER BY place) FILTER (WHERE fits)) END
+    FROM @extschema@._flight_columns($1, $2) HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION _flight_expression(regclass, name) IS 'where a relation has what pair_flights() calls by this name; NULL: nowhere';
+
+CREATE FUNCTION _flight_events_query(events_relation regclass) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT * FROM (SELECT %s FROM %s) e',
+                  string_agg(format('%s AS %I', x.expression, x.name), ', ' ORDER BY x.name), events_relation)
+    FROM (SELECT n AS name, @extschema@._flight_expression(events_relation, n) AS expression
+          FROM unnest('{event_id,drone_id,type,boot_id,device_uptime_ms,device_clock,gps_time,gps_week,gps_tow_ms,gps_fix,received_at,upload_id,seq}'::name[]) n
+          UNION ALL
+          SELECT '_ep_event_time', 'event_time' FROM @extschema@.stream_tables t WHERE t.target = events_relation) x
+    WHERE x.expression IS NOT NULL
+$$;
+COMMENT ON FUNCTION _flight_events_query(regclass) IS 'the events of a relation for pair_flights(): the attributes of a stream, else the columns';
+
+-- Only types whose text is the same for everybody: who notes and who looks up are different roles.
+CREATE FUNCTION _flight_drone_expression(events_relation regclass) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('(%s)::pg_catalog.text', @extschema@._flight_expression(events_relation, 'drone_id'))
+    WHERE NOT EXISTS (SELECT FROM @extschema@._flight_columns(events_relation, 'drone_id') c
+                      WHERE c.column_type NOT IN ('text', 'varchar', 'int2', 'int4', 'int8', 'numeric', 'uuid'))
+$$;
+COMMENT ON FUNCTION _flight_drone_expression(regclass) IS 'the drone of an event as text; NULL where changes cannot be told drone by drone';
+
+-- ---- events that are gone ----
+
+CREATE TABLE _flight_gone (
+    target_id int NOT NULL,
+    drone_id  text,                     -- NULL: all
+    xid       xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE TRIGGER delete_flight_gone AFTER DELETE ON _target REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_flight_gone', 'target_id');
+COMMENT ON TABLE _flight_gone IS 'drones whose events were updated or deleted since all flight tables read this';
+SELECT pg_catalog.pg_extension_config_dump('_flight_gone', '');
+
+-- As the extension's owner: whoever changes events need not know of flights.
+CREATE FUNCTION _flight_note() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target int := (SELECT t.target_id FROM @extschema@._target t
+                   WHERE t.relation = tg_relid AND EXISTS (SELECT FROM @extschema@._flight_table f WHERE f.events_relation = tg_relid));
+    drone  text := @extschema@._flight_drone_expression(tg_relid);
+BEGIN
+    IF target IS NULL THEN
+        RETURN NULL;
+    ELSIF tg_op = 'TRUNCATE' OR drone IS NULL THEN
+        INSERT INTO @extschema@._flight_gone (target_id) VALUES (target);
+    ELSE
+        EXECUTE format('INSERT INTO @extschema@._flight_gone (target_id, drone_id) SELECT %s, d FROM (SELECT %s FROM gone %s) x (d) WHERE d IS NOT NULL',
+                       target, 'DISTINCT ' || drone, CASE WHEN tg_op = 'UPDATE' THEN format('UNION SELECT %s FROM come', drone) END);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _flight_note() IS 'notes the drones whose events a statement updates or deletes';
+REVOKE ALL ON FUNCTION _flight_note() FROM PUBLIC;
+
+-- They stay when the flight table goes: to take them away would have to wait for every reader of the events.
+CREATE FUNCTION _flight_watch(events_relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN VALUES ('_ep_flight_update', 'UPDATE', 'REFERENCING OLD TABLE AS gone NEW TABLE AS come'),
+                    ('_ep_flight_delete', 'DELETE', 'REFERENCING OLD TABLE AS gone'), ('_ep_flight_truncate', 'TRUNCATE', '') LOOP
+        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = events_relation AND g.tgname = t.column1) THEN
+            EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._flight_note()',
+                           t.column1, t.column2, events_relation, t.column3);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _flight_watch(regclass) IS 'have updated and deleted events of an event table noted';
+REVOKE ALL ON FUNCTION _flight_watch(regclass) FROM PUBLIC;
+
+-- What this flight table has not read; what all have read is deleted. Drones, with a NULL for all.
+CREATE FUNCTION _flight_gone_read(target_id int, seen pg_snapshot) RETURNS text[]
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    drones text[] := ARRAY(SELECT DISTINCT g.drone_id FROM @extschema@._flight_gone g
+                           WHERE g.target_id = $1 AND NOT pg_visible_in_snapshot(g.xid, seen));
+BEGIN
+    DELETE FROM @extschema@._flight_gone g
+    WHERE g.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM @extschema@._flight_gone o
+        WHERE o.target_id = $1 AND NOT EXISTS (
+            SELECT FROM @extschema@._invalidation_reader r
+            WHERE r.target_id = $1 AND r.consumer LIKE 'flight_table:%' AND NOT pg_visible_in_snapshot(o.xid, r.snapshot))
+        FOR UPDATE SKIP LOCKED));
+    RETURN drones;
+END
+$$;
+COMMENT ON FUNCTION _flight_gone_read(int, pg_snapshot) IS 'the drones whose events were updated or deleted by transactions that a snapshot does not show';
+REVOKE ALL ON FUNCTION _flight_gone_read(int, pg_snapshot) FROM PUBLIC;
+
+-- ---- events that are new ----
+
+-- The drones of rows in these quarter hours that were written by transaction newer_than or a later one. Subtransactions have
+-- later numbers than what they belong to, and rows keep their number when they are frozen.
+CREATE FUNCTION _flight_new_drones(events_relation regclass, granules timestamptz[], newer_than xid) RETURNS text[]
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    drone  text := @extschema@._flight_drone_expression(events_relation);
+    drones text[] := '{}';
+BEGIN
+    IF granules <> '{}' AND drone IS NOT NULL THEN
+        EXECUTE format($sql$
+            SELECT array_agg(DISTINCT d) FILTER (WHERE d IS NOT NULL)
+            FROM (SELECT %s AS d FROM %s e
+                  WHERE event_time >= $1 AND event_time < $2 AND age(e.xmin) <= age($4)
+                    AND date_bin('15 min', event_time, '2000-01-01 00:00:00+00') = ANY ($3)) news
+            $sql$, drone, events_relation)
+        INTO drones
+        USING (SELECT min(g) FROM unnest(granules) g), (SELECT max(g) + '15 min' FROM unnest(granules) g), granules, newer_than;
+    END IF;
+    RETURN coalesce(drones, '{}');
+END
+$$;
+COMMENT ON FUNCTION _flight_new_drones(regclass, timestamptz[], xid) IS 'the drones that have new events, as the current user sees them';
