@@ -6,7 +6,7 @@
 -- What holds a partition back is the error of the step 'retention' in maintenance_log.
 --
 -- Aggregates outlive their events: with the drop commits that the buckets which read the partition are frozen
--- (_rollup.frozen_until), so that a late event cannot replace a day by its stub. The order of a drop:
+-- (_rollup.frozen_until) and the flights that came of it (_flight_table_freeze), so that a late event cannot replace a day by its stub. The order of a drop:
 --   1. the places of all consumers are locked: from here on no refresh of them begins or is under way
 --   2. the partition is locked against writers, so that what is looked at next is all there will ever be
 --   3. what needs its rows is asked for, with a snapshot that is later than both: under READ COMMITTED only
@@ -121,6 +121,7 @@ BEGIN
     END IF;
     DELETE FROM @extschema@._rejection j WHERE j.stream_id = $3 AND j.raw_id = ANY (dismissed);
     UPDATE @extschema@._rollup r SET frozen_until = $7 WHERE r.target_id = $4 AND r.frozen_until < $7;
+    PERFORM @extschema@._flight_table_freeze(relation, upper_bound);
     PERFORM @extschema@._rollup_run_as(owner, '', 'UTC', format('DROP TABLE %s', part), NULL, NULL);
 END
 $$;

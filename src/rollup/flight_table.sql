@@ -170,21 +170,6 @@ $$;
 COMMENT ON FUNCTION _flight_table_freeze(regclass, timestamptz) IS 'have flight tables keep what they say of events and telemetry before an instant';
 REVOKE ALL ON FUNCTION _flight_table_freeze(regclass, timestamptz) FROM PUBLIC;
 
--- A flight table that has not read yet what changed in a partition.
-CREATE FUNCTION _flight_table_unread(target_id int, lower_bound timestamptz, upper_bound timestamptz) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT f.relation::text
-    FROM @extschema@._flight_table f
-    JOIN @extschema@._invalidation_reader r ON r.consumer = 'flight_table:' || f.flight_table_id AND r.target_id = $1
-    WHERE EXISTS (SELECT FROM @extschema@._invalidation i
-                  WHERE i.target_id = $1 AND i.granule >= $2 AND i.granule < $3 AND NOT pg_visible_in_snapshot(i.xid, r.snapshot))
-      AND EXISTS (SELECT FROM pg_class c WHERE c.oid = f.relation)
-    ORDER BY f.flight_table_id LIMIT 1
-$$;
-COMMENT ON FUNCTION _flight_table_unread(int, timestamptz, timestamptz) IS 'a flight table that a refresh has to come before these events are dropped; NULL: none';
-REVOKE ALL ON FUNCTION _flight_table_unread(int, timestamptz, timestamptz) FROM PUBLIC;
-
 CREATE FUNCTION _flight_table_forget(flight_relation regclass) RETURNS boolean
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
