@@ -85,6 +85,24 @@ CALL event_pipeline.run_maintenance();
 SELECT count(*) AS events, (SELECT count(*) FROM ret.flights) AS flights FROM ret.ev;
 SELECT * FROM ret.log();
 
+-- A rollup keeps its buckets for ever, unless it is told otherwise: then the old ones go, and what comes for them changes nothing.
+SELECT create_rollup('ret.months', 'ret.ev', 'SELECT count(*) AS n FROM ret.ev WHERE event_time >= $1 AND event_time < $2', '1 month', lookaround => '1 day');
+SELECT alter_stream('ret.ev', retention => '1000 years');
+INSERT INTO ret.ev_raw (payload) VALUES (json_build_object('at', '2026-03-01T00:00:00Z'::text)), (json_build_object('at', date_trunc('month', now()) - interval '1 second')),
+    (json_build_object('at', now()));
+SELECT refresh_rollup('ret.months') > 2 AS refreshed;
+SELECT alter_rollup('ret.months', retention => '-1 day');
+SELECT alter_rollup('ret.months', retention => '0');
+CALL event_pipeline.run_maintenance();
+SELECT bucket = date_trunc('month', now())::date AS this_month, n FROM ret.months WHERE bucket <= now();
+INSERT INTO ret.ev_raw (payload) VALUES (json_build_object('at', '2026-03-01T01:00:00Z'::text)), (json_build_object('at', now()));
+SELECT refresh_rollup('ret.months') > 0 AS refreshed;
+CALL event_pipeline.run_maintenance();
+SELECT bucket = date_trunc('month', now())::date AS this_month, n FROM ret.months WHERE bucket <= now();
+SELECT count(*) FROM verify_rollup('ret.months');
+SELECT * FROM ret.log();
+SELECT drop_rollup('ret.months');
+
 -- A retention below zero would drop what is yet to come.
 SELECT alter_stream('ret.ev', retention => '-1 day');
 SELECT alter_stream('ret.ev', raw_retention => '-1 day');

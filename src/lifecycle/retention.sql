@@ -11,6 +11,7 @@
 --   2. the partition is locked against writers, so that what is looked at next is all there will ever be
 --   3. what needs its rows is asked for, with a snapshot that is later than both: under READ COMMITTED only
 --   4. the table and the partition are locked as DROP needs it; buckets are frozen, the partition is dropped
+-- Rollups keep their rows for ever, or as long as alter_rollup() says: older buckets are deleted and frozen.
 -- Locks are tried and never queued for. Whoever writes so old an event meanwhile waits for that partition, nobody else does.
 
 CREATE FUNCTION _retention_lock(tables text, mode text) RETURNS boolean
@@ -170,6 +171,53 @@ END
 $$;
 COMMENT ON FUNCTION _retention_tell_partman(regclass, interval) IS 'let part_config.retention say what the stream says';
 
+CREATE FUNCTION _rollup_retain(id int, retention interval) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF retention < interval '0' THEN
+        RAISE EXCEPTION 'a retention must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    UPDATE @extschema@._rollup r SET retention = $2 WHERE r.rollup_id = id;
+END
+$$;
+COMMENT ON FUNCTION _rollup_retain(int, interval) IS 'alter_rollup() by number';
+
+CREATE FUNCTION alter_rollup(rollup text, retention interval) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT @extschema@._rollup_retain(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2);
+END;
+COMMENT ON FUNCTION alter_rollup(text, interval) IS
+    'say how long a rollup keeps its buckets, by its own clock; null: for ever, as from the start. Events that come later than that change nothing';
+
+-- The bucket of that moment is kept whole.
+CREATE FUNCTION _retention_rollups() RETURNS TABLE (rollup_id int, name text, floor timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.rollup_id, r.relation::text, f.floor
+    FROM @extschema@._rollup r, LATERAL (SELECT @extschema@._bucket_start(now() - r.retention, r.bucket, r.time_zone)) f (floor)
+    WHERE EXISTS (SELECT FROM @extschema@._rollup_bucket b WHERE b.rollup_id = r.rollup_id AND b.bucket < f.floor)
+$$;
+COMMENT ON FUNCTION _retention_rollups() IS 'the rollups that have buckets which are past their time, which end at floor';
+
+CREATE FUNCTION _retention_trim_rollup(rollup_id int, floor timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r @extschema@._rollup;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, $1) THEN
+        RAISE EXCEPTION 'the rollup is being refreshed' USING ERRCODE = 'lock_not_available';
+    END IF;
+    UPDATE @extschema@._rollup o SET frozen_until = greatest(o.frozen_until, $2 - o.lookaround) WHERE o.rollup_id = $1 RETURNING * INTO r;
+    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('DELETE FROM %s WHERE bucket < %s',
+        r.relation, @extschema@._rollup_literal(r, $2)), NULL, NULL);
+    DELETE FROM @extschema@._rollup_bucket b WHERE b.rollup_id = $1 AND b.bucket < $2;
+END
+$$;
+COMMENT ON FUNCTION _retention_trim_rollup(int, timestamptz) IS 'delete the buckets of a rollup before floor, and freeze them';
+
 CREATE PROCEDURE _maintenance_retention()
 LANGUAGE plpgsql
 AS $$
@@ -191,12 +239,18 @@ BEGIN
         END LOOP;
         COMMIT;
     END LOOP;
+    FOR t IN SELECT * FROM @extschema@._retention_rollups() LOOP
+        PERFORM @extschema@._maintenance_step('retention', t.name,
+            pg_catalog.format('SELECT @extschema@._retention_trim_rollup(%s, %L)', t.rollup_id, t.floor));
+        COMMIT;
+    END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE _maintenance_retention() IS 'drop the partitions that are past their time, one a transaction';
+COMMENT ON PROCEDURE _maintenance_retention() IS 'drop the partitions and delete the buckets that are past their time, one table a transaction';
 
 REVOKE ALL ON FUNCTION _retention_lock(text, text), _retention_rows(regclass, oid, bigint[]), _retention_raw_holder(int, regclass, oid),
     _retention_event_holder(int, timestamptz, timestamptz), _retention_stop_readers(int),
     _retention_drop_partition(regclass, oid, int, int, regclass, timestamptz, timestamptz),
-    _retention_drop(regclass, oid, int, int, interval), _retention_tell_partman(regclass, interval) FROM PUBLIC;
+    _retention_drop(regclass, oid, int, int, interval), _retention_tell_partman(regclass, interval), _retention_rollups(),
+    _retention_trim_rollup(int, timestamptz) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_retention() FROM PUBLIC;

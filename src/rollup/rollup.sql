@@ -34,6 +34,7 @@ CREATE TABLE _rollup (
     version      int NOT NULL DEFAULT 1,-- of the query
     populated    boolean NOT NULL DEFAULT false, -- buckets of the events from before the rollup are listed
     frozen_until timestamptz NOT NULL DEFAULT '-infinity', -- source dropped by retention: never recomputed below this
+    retention    interval,              -- of its own rows; null: for ever
     created_at   timestamptz NOT NULL DEFAULT now(),
     last_success timestamptz,
     last_error   text,
@@ -64,7 +65,7 @@ SELECT pg_catalog.pg_extension_config_dump('_rollup', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_bucket', '');
 
-GRANT SELECT, INSERT, DELETE, UPDATE (query, live_query, version, populated, last_success, last_error, failures) ON _rollup TO PUBLIC;
+GRANT SELECT, INSERT, DELETE, UPDATE (query, live_query, version, populated, retention, last_success, last_error, failures) ON _rollup TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON _rollup_bucket TO PUBLIC;
 GRANT USAGE ON SEQUENCE _rollup_id_seq TO PUBLIC;
 ALTER TABLE _rollup ENABLE ROW LEVEL SECURITY;
