@@ -166,6 +166,7 @@ SELECT _partition_ensure('rollup_test.app_events', '{2020-02-02}');
 INSERT INTO rollup_test.app_events (event_time) VALUES ('2020-02-02 10:00'); -- and nobody was told
 SELECT * FROM verify_rollup('rollup_test.prague') ORDER BY bucket, difference;
 DELETE FROM rollup_test.app_events WHERE event_time < '2021-01-01';
+SELECT refresh_rollup('rollup_test.prague');
 
 -- Another query with the same columns recomputes every bucket; other columns are another rollup.
 SELECT alter_rollup('rollup_test.prague', 'SELECT 2 * count(*) AS n, $2 - $1 AS length, true AS whole

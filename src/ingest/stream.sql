@@ -236,7 +236,9 @@ BEGIN
                                       'DROP TRIGGER IF EXISTS _ep_departed ON %1$s; DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
         END IF;
         PERFORM @extschema@._partition_drop_config(relation);
-        IF NOT keep_tables THEN
+        IF keep_tables THEN
+            PERFORM @extschema@._invalidation_unwatch(relation);
+        ELSE
             EXECUTE pg_catalog.format('DROP TABLE %s', relation);
         END IF;
     END LOOP;

@@ -104,7 +104,7 @@ AS $$
     SELECT r.rollup_id, r.relation::text, (
         SELECT count(*) FROM @extschema@._rollup_bucket b
         WHERE b.rollup_id = r.rollup_id AND (b.dirty_since IS NOT NULL OR b.version <> r.version)
-          AND b.bucket - r.lookaround >= r.frozen_until AND (b.retry_at IS NULL OR b.retry_at <= now()))
+          AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen AND (b.retry_at IS NULL OR b.retry_at <= now()))
     FROM @extschema@._rollup r ORDER BY r.rollup_id
 $$;
 COMMENT ON FUNCTION _maintenance_rollups() IS 'the rollups, their qualified names, and how many of their buckets are to be computed as far as is known';

@@ -70,7 +70,7 @@ BEGIN
     PERFORM @extschema@._rollup_pull(r.rollup_id) FROM @extschema@._rollup r WHERE r.target_id = $1;
     SELECT 'dirty buckets of rollup ' || r.relation INTO holder
     FROM @extschema@._rollup r LEFT JOIN @extschema@._rollup_bucket b ON b.rollup_id = r.rollup_id
-         AND (b.dirty_since IS NOT NULL OR b.version <> r.version) AND b.bucket - r.lookaround >= r.frozen_until
+         AND (b.dirty_since IS NOT NULL OR b.version <> r.version) AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen
          AND b.bucket - r.lookaround < $3
          AND @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) + r.lookaround > $2
     WHERE r.target_id = $1 AND (b.bucket IS NOT NULL OR NOT r.populated) LIMIT 1;

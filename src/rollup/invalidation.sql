@@ -44,6 +44,68 @@ $$;
 COMMENT ON FUNCTION _invalidation_place() IS 'the current snapshot, in which the current transaction is at work';
 REVOKE ALL ON FUNCTION _invalidation_place() FROM PUBLIC;
 
+-- Ingest notes what it writes; what somebody else changes in an event table is noted by triggers on it, once it is tracked. They are for
+-- statements on the table, not on a partition of it: row triggers would reach the partitions, and slow ingest down. TRUNCATE takes all
+-- events away, and no aggregate: their buckets are frozen. Whoever reads something else than buckets has to look at everything ('-infinity').
+-- They stay when nobody reads any more: to drop a trigger takes a lock that readers would queue behind.
+CREATE FUNCTION _invalidation_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target int := (SELECT t.target_id FROM @extschema@._target t WHERE t.relation = TG_RELID AND t.tracked);
+BEGIN
+    IF target IS NULL THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        UPDATE @extschema@._rollup_bucket b SET frozen = true FROM @extschema@._rollup r
+        WHERE r.target_id = target AND b.rollup_id = r.rollup_id AND b.version > 0;
+        INSERT INTO @extschema@._invalidation (target_id, granule) VALUES (target, '-infinity');
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO @extschema@._invalidation (target_id, granule)
+        SELECT DISTINCT target, date_bin('15 minutes', g.event_time, '2000-01-03 00:00+00') FROM gone g;
+    ELSE
+        INSERT INTO @extschema@._invalidation (target_id, granule)
+        SELECT DISTINCT target, date_bin('15 minutes', e.event_time, '2000-01-03 00:00+00')
+        FROM (SELECT g.event_time FROM gone g UNION ALL SELECT c.event_time FROM come c) e;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _invalidation_changed() IS 'append invalidations for what an UPDATE, DELETE or TRUNCATE of an event table touched';
+
+CREATE FUNCTION _invalidation_watch(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = '_ep_changed_update') THEN
+        RETURN;
+    END IF;
+    EXECUTE format($sql$
+        CREATE TRIGGER _ep_changed_update AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS gone NEW TABLE AS come
+            FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._invalidation_changed();
+        CREATE TRIGGER _ep_changed_delete AFTER DELETE ON %1$s REFERENCING OLD TABLE AS gone
+            FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._invalidation_changed();
+        CREATE TRIGGER _ep_changed_truncate BEFORE TRUNCATE ON %1$s
+            FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._invalidation_changed()$sql$, target);
+END
+$$;
+COMMENT ON FUNCTION _invalidation_watch(regclass) IS 'make the triggers that note what others than ingest change in an event table';
+REVOKE ALL ON FUNCTION _invalidation_watch(regclass) FROM PUBLIC;
+
+CREATE FUNCTION _invalidation_unwatch(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigger_name name;
+BEGIN
+    FOR trigger_name IN SELECT t.tgname FROM pg_trigger t
+                        WHERE t.tgrelid = target AND t.tgfoid = '@extschema@._invalidation_changed()'::regprocedure AND t.tgparentid = 0 LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, target);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _invalidation_unwatch(regclass) IS 'drop them, for its owner';
+
 CREATE FUNCTION _invalidation_unread(i _invalidation, r _invalidation_reader) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN NOT pg_catalog.pg_visible_in_snapshot(i.xid, r.snapshot)
@@ -66,6 +128,10 @@ BEGIN
         RAISE EXCEPTION 'event table number % does not exist', $2 USING ERRCODE = 'undefined_object';
     END IF;
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    -- On a table that is not partitioned ingest would take them for what may change its rows.
+    IF $2 > 0 AND EXISTS (SELECT FROM pg_class c WHERE c.oid = target AND c.relkind = 'p') THEN
+        PERFORM @extschema@._invalidation_watch(target);
+    END IF;
     -- Trimming must not overlook a reader that has not committed yet.
     PERFORM pg_advisory_xact_lock_shared('@extschema@._invalidation'::regclass::oid::int, 0);
     INSERT INTO @extschema@._invalidation_reader

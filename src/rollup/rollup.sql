@@ -52,18 +52,31 @@ CREATE TABLE _rollup_bucket (
     dirty_since  timestamptz,
     failures     int NOT NULL DEFAULT 0,
     retry_at     timestamptz,           -- run_maintenance() leaves a failed bucket alone until then
+    frozen       boolean NOT NULL DEFAULT false, -- events of it went with a partition: never recomputed
     late         int NOT NULL DEFAULT 0,-- quarter hours with changes below the floor, as often as refreshes found some,
     late_at      timestamptz,           -- and when last
     PRIMARY KEY (rollup_id, bucket)
 );
 CREATE TRIGGER delete_rollup_bucket AFTER DELETE ON _rollup REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_rollup_bucket', 'rollup_id');
+-- The floor of retention is one time; what somebody else drops, detaches or truncates may be anywhere.
+CREATE TABLE _rollup_partition (
+    rollup_id   int NOT NULL,
+    part        regclass NOT NULL,
+    lower_bound timestamptz NOT NULL,
+    upper_bound timestamptz NOT NULL,
+    PRIMARY KEY (rollup_id, part)
+);
+CREATE TRIGGER delete_rollup_partition AFTER DELETE ON _rollup REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_rollup_partition', 'rollup_id');
+COMMENT ON TABLE _rollup_partition IS 'the partitions of its event table that each rollup has known';
 CREATE INDEX _rollup_bucket_dirty_idx ON _rollup_bucket (rollup_id, bucket) WHERE dirty_since IS NOT NULL;
 COMMENT ON TABLE _rollup_bucket IS 'the buckets of each rollup: when and by which version of the query they were computed, and which are dirty';
 
 SELECT pg_catalog.pg_extension_config_dump('_rollup', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('_rollup_bucket', '');
+SELECT pg_catalog.pg_extension_config_dump('_rollup_partition', 'WHERE false');    -- what is restored is what there is
 
 GRANT SELECT, INSERT, DELETE, UPDATE (query, live_query, version, populated, retention, last_success, last_error, failures) ON _rollup TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON _rollup_bucket TO PUBLIC;
@@ -162,7 +175,7 @@ AS $$
     WITH RECURSIVE touched (start, until, bucket, time_zone) AS (
         SELECT DISTINCT @extschema@._bucket_start(g - r.lookaround, r.bucket, r.time_zone),
                g + CASE WHEN r.target_id < 0 THEN interval '1 microsecond' ELSE interval '15 minutes' END + r.lookaround, r.bucket, r.time_zone
-        FROM unnest($2) g, @extschema@._rollup r WHERE r.rollup_id = $1
+        FROM unnest($2) g, @extschema@._rollup r WHERE r.rollup_id = $1 AND isfinite(g)
         UNION
         SELECT n, until, bucket, time_zone
         FROM touched, LATERAL (SELECT @extschema@._bucket_end(start, bucket, time_zone)) next (n) WHERE n < until)
@@ -180,7 +193,8 @@ AS $$
     UPDATE @extschema@._rollup_bucket b SET late = b.late + below.changes, late_at = now()
     FROM (SELECT start, count(*) AS changes
           FROM @extschema@._rollup r, unnest($2) g, @extschema@._rollup_buckets($1, ARRAY[g]) start
-          WHERE r.rollup_id = $1 AND g < r.frozen_until + r.bucket + r.lookaround AND start - r.lookaround < r.frozen_until
+          WHERE r.rollup_id = $1 AND (g < r.frozen_until + r.bucket + r.lookaround AND start - r.lookaround < r.frozen_until
+                                      OR EXISTS (SELECT FROM @extschema@._rollup_bucket f WHERE f.rollup_id = $1 AND f.bucket = start AND f.frozen))
           GROUP BY start) below
     WHERE b.rollup_id = $1 AND b.bucket = below.start
 $$;
@@ -212,6 +226,37 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_attach(int) IS 'have ingest note changes for a new rollup';
 
+CREATE FUNCTION _rollup_lost(r _rollup) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT b.bucket FROM @extschema@._rollup_partition p JOIN @extschema@._rollup_bucket b USING (rollup_id)
+    WHERE p.rollup_id = r.rollup_id AND b.version > 0 AND b.bucket - r.lookaround < p.upper_bound
+      AND @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) + r.lookaround > p.lower_bound
+      AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = p.part AND i.inhparent = r.source)
+$$;
+COMMENT ON FUNCTION _rollup_lost(_rollup) IS 'the computed buckets that had events in a partition which is no longer part of the event table';
+REVOKE ALL ON FUNCTION _rollup_lost(_rollup) FROM PUBLIC;
+
+-- From here to the end of the transaction no partition can be dropped.
+CREATE FUNCTION _rollup_freeze(r _rollup) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', r.source);
+    UPDATE @extschema@._rollup_bucket b SET frozen = true
+    FROM @extschema@._rollup_lost(r) lost WHERE b.rollup_id = r.rollup_id AND b.bucket = lost AND NOT b.frozen;
+    DELETE FROM @extschema@._rollup_partition p
+    WHERE p.rollup_id = r.rollup_id AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = p.part AND i.inhparent = r.source);
+    IF (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = r.source)
+       <> (SELECT count(*) FROM @extschema@._rollup_partition p WHERE p.rollup_id = r.rollup_id) THEN
+        INSERT INTO @extschema@._rollup_partition SELECT r.rollup_id, b.part, b.lower_bound, b.upper_bound FROM @extschema@._partition_bounds(r.source) b
+        ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _rollup_freeze(_rollup) IS 'keep the buckets whose events went with a partition as they are, and remember the partitions there are';
+REVOKE ALL ON FUNCTION _rollup_freeze(_rollup) FROM PUBLIC;
+
 CREATE FUNCTION _rollup_pull(rollup_id int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -219,6 +264,7 @@ DECLARE
     reads int := (SELECT i.target_id FROM @extschema@._invalidation_reader i WHERE i.consumer = 'rollup:' || $1);
 BEGIN
     IF reads IS NOT NULL THEN       -- the stream may be gone
+        PERFORM @extschema@._rollup_freeze(r) FROM @extschema@._rollup r JOIN pg_class c ON c.oid = r.source AND c.relkind = 'p' WHERE r.rollup_id = $1;
         PERFORM @extschema@._rollup_mark($1, ARRAY(
             SELECT @extschema@._invalidation_read('rollup:' || $1, reads)));
     END IF;

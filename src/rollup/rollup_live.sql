@@ -37,7 +37,9 @@ BEGIN
         WHERE b.rollup_id = r.rollup_id AND (b.dirty_since IS NOT NULL OR b.version <> r.version)
         UNION
         SELECT @extschema@._rollup_buckets(r.rollup_id, news)) d
-    WHERE d.bucket - r.lookaround >= r.frozen_until;
+    WHERE d.bucket - r.lookaround >= r.frozen_until
+      AND NOT EXISTS (SELECT FROM @extschema@._rollup_bucket f WHERE f.rollup_id = r.rollup_id AND f.bucket = d.bucket AND f.frozen)
+      AND d.bucket NOT IN (SELECT @extschema@._rollup_lost(r));
 END
 $$;
 COMMENT ON FUNCTION _rollup_dirty(_rollup) IS 'the buckets whose stored rows may differ from what the events of the current snapshot give';

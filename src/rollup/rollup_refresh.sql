@@ -90,7 +90,7 @@ BEGIN
     FOREACH start IN ARRAY ARRAY(
         SELECT b.bucket FROM @extschema@._rollup_bucket b
         WHERE b.rollup_id = id AND (b.dirty_since IS NOT NULL OR b.version <> r.version)
-          AND b.bucket - r.lookaround >= r.frozen_until
+          AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen
           AND (to_ IS NULL OR b.bucket < to_)
           AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_)
           AND (NOT patient OR b.retry_at IS NULL OR b.retry_at <= now())
@@ -159,16 +159,17 @@ DECLARE
     kept int;
 BEGIN
     PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
+    PERFORM @extschema@._rollup_pull(id);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
     SELECT id, start, now() FROM @extschema@._rollup_buckets(id, @extschema@._rollup_granules(r, from_, to_)) start
     WHERE start - r.lookaround >= r.frozen_until
     ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey DO NOTHING;
     UPDATE @extschema@._rollup_bucket b SET dirty_since = coalesce(b.dirty_since, now()), retry_at = NULL
-    WHERE b.rollup_id = id AND b.bucket - r.lookaround >= r.frozen_until AND (to_ IS NULL OR b.bucket < to_)
+    WHERE b.rollup_id = id AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen AND (to_ IS NULL OR b.bucket < to_)
       AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_);
     SELECT count(*) INTO kept FROM @extschema@._rollup_bucket b
-    WHERE b.rollup_id = id AND b.bucket - r.lookaround < r.frozen_until AND (to_ IS NULL OR b.bucket < to_)
+    WHERE b.rollup_id = id AND (b.bucket - r.lookaround < r.frozen_until OR b.frozen) AND (to_ IS NULL OR b.bucket < to_)
       AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_);
     IF kept > 0 THEN
         RAISE NOTICE '% buckets of rollup % are kept as they are: their events are gone', kept, r.relation;
@@ -217,7 +218,7 @@ BEGIN
     FOREACH start IN ARRAY ARRAY(
         SELECT b.bucket FROM @extschema@._rollup_bucket b
         WHERE b.rollup_id = id AND b.dirty_since IS NULL AND b.version = r.version
-          AND b.bucket - r.lookaround >= r.frozen_until
+          AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen
         ORDER BY random() LIMIT sample)
         || CASE WHEN sample IS NULL AND r.populated THEN ARRAY(     -- events in buckets that nobody has heard of
         SELECT u FROM @extschema@._rollup_buckets(id, @extschema@._rollup_granules(r)) u
@@ -255,7 +256,7 @@ FROM _rollup r, LATERAL (
     SELECT count(*) AS buckets,
            min(d.dirty_since) FILTER (WHERE NOT frozen) AS oldest,
            count(*) FILTER (WHERE d.dirty_since IS NOT NULL AND frozen) AS too_late
-    FROM (SELECT x.dirty_since, x.bucket - r.lookaround < r.frozen_until AS frozen
+    FROM (SELECT x.dirty_since, x.bucket - r.lookaround < r.frozen_until OR x.frozen AS frozen
           FROM _rollup_bucket x WHERE x.rollup_id = r.rollup_id) d) b, LATERAL (
     SELECT CASE WHEN r.populated THEN (SELECT count(*) FROM _rollup_dirty(r.rollup_id, r.live_key)) END AS dirty) n;
 GRANT SELECT ON rollup_status TO PUBLIC;
@@ -263,7 +264,7 @@ COMMENT ON VIEW rollup_status IS 'how fresh each rollup is and what hinders it, 
 COMMENT ON COLUMN rollup_status.buckets IS 'buckets that are known';
 COMMENT ON COLUMN rollup_status.dirty IS 'buckets whose events, source or query changed since they were computed, noticed by a refresh or not; NULL before the first refresh';
 COMMENT ON COLUMN rollup_status.oldest_dirty_age IS 'how long ago a refresh first noticed a change that is not in the table yet';
-COMMENT ON COLUMN rollup_status.too_late IS 'buckets for which events came after retention had dropped part of their source: kept as they were. rollup_late lists them';
+COMMENT ON COLUMN rollup_status.too_late IS 'buckets for which events came after part of their source had been dropped or truncated: kept as they were. rollup_late lists them';
 COMMENT ON COLUMN rollup_status.last_success IS 'when a refresh last had no failing bucket';
 COMMENT ON COLUMN rollup_status.last_error IS 'of the last bucket that failed, also when it has succeeded since';
 COMMENT ON COLUMN rollup_status.failures IS 'refreshes in a row in which some bucket failed';
@@ -274,9 +275,9 @@ COMMENT ON COLUMN rollup_status.live IS 'the view that is exact at read time';
 CREATE VIEW rollup_late WITH (security_invoker = true) AS
 SELECT r.relation AS rollup, b.bucket, b.late AS changes, b.dirty_since AS first_at, b.late_at AS last_at
 FROM _rollup r JOIN _rollup_bucket b USING (rollup_id)
-WHERE b.dirty_since IS NOT NULL AND b.bucket - r.lookaround < r.frozen_until;
+WHERE b.dirty_since IS NOT NULL AND (b.bucket - r.lookaround < r.frozen_until OR b.frozen);
 GRANT SELECT ON rollup_late TO PUBLIC;
-COMMENT ON VIEW rollup_late IS 'buckets for which events came after retention had dropped part of their source: they stay as they were, and these events are in no aggregate';
+COMMENT ON VIEW rollup_late IS 'buckets for which events came after part of their source had been dropped, by retention or by hand, or truncated: they stay as they were, and these events are in no aggregate';
 COMMENT ON COLUMN rollup_late.bucket IS 'where the bucket starts';
 COMMENT ON COLUMN rollup_late.changes IS 'quarter hours of the bucket with such events, counted by each refresh that found some';
 COMMENT ON COLUMN rollup_late.first_at IS 'when a refresh first found some';
