@@ -49,8 +49,10 @@ sql($node, q{
 	CREATE TABLE summaries (name text, stream int, device_id bigint, device_name text, fourcc text, title text, type text,
 		struct_size int, elements int, payloads int, klvs bigint, samples bigint, units text[], scale float8[], orin text,
 		orio text, mtrx float8[], tsmp_first bigint, tsmp_last bigint);
+	CREATE TABLE klvs (name text, payload int, "offset" bigint, depth int, key text, type text, size int, repeat int);
 	CREATE TABLE golden (name text, stream int, fourcc text, payload int, klv int, sample int, value float8[], label text)});
 
+my ($files, $used) = (0, 0);
 for my $name (map { s{.*/}{}r } sort grep { -d } glob("$data/golden/*"))
 {
 	my ($file) = grep { -f } "$data/$name.raw", "$data/$name.gpmf";
@@ -64,6 +66,7 @@ for my $name (map { s{.*/}{}r } sort grep { -d } glob("$data/golden/*"))
 		push @summaries, '(' . join(', ', quoted($name), @f[ 0, 1 ], quoted($f[2]), quoted($fourcc), quoted($f[4]),
 			quoted($f[5]), @f[ 6 .. 10 ], array($f[11], qr/\|/), array($f[12], ' '), quoted($f[13] // ''),
 			quoted($f[14] // ''), array($f[15] // '', ' '), map { ($_ // '') eq '' ? 'NULL' : $_ } @f[ 16, 17 ]) . ')';
+		$used++;
 		my ($header, @samples) = lines("$data/golden/$name/$stream-$fourcc.csv");
 		for my $sample (@samples)
 		{
@@ -73,6 +76,9 @@ for my $name (map { s{.*/}{}r } sort grep { -d } glob("$data/golden/*"))
 			push @golden, '(' . join(', ', quoted($name), $stream, quoted($fourcc), $payload, $klv, $index, $value, $label) . ')';
 		}
 	}
+	$files += grep { m{/\d+-[^/.]+\.csv$} } glob("\Q$data/golden/$name\E/*");
+	my ($klv_head, @klvs) = map { [ (split /,/)[ 0 .. 6 ] ] } lines("$data/golden/$name/klv.csv");
+	sql($node, 'INSERT INTO klvs VALUES ' . join(', ', map { my @f = @$_; '(' . join(', ', quoted($name), @f[ 0 .. 2 ], quoted($f[3]), quoted($f[4]), @f[ 5, 6 ]) . ')' } @klvs));
 	sql($node, "INSERT INTO logs VALUES ('$name', '\\x$hex');
 		INSERT INTO summaries VALUES " . join(', ', @summaries) . ';
 		INSERT INTO golden VALUES ' . join(', ', @golden));
@@ -91,7 +97,19 @@ is(sql($node, "TABLE summaries EXCEPT ALL ($streams)"), '', 'no stream is missin
 my $samples = 'SELECT name, s.stream, s.fourcc, s.payload, s.klv, s.sample, s.value, s.label FROM logs, gpmf_samples(log) s';
 is(sql($node, "SELECT count(*) FROM (($samples) EXCEPT ALL TABLE golden) x"), 0, 'no sample differs from its golden');
 is(sql($node, "SELECT count(*) FROM (TABLE golden EXCEPT ALL ($samples)) x"), 0, 'no sample is missing');
-is(sql($node, "SELECT count(*) FROM ($samples) x"), sql($node, 'SELECT count(*) FROM golden'), 'so many samples');
+my $count = sql($node, 'SELECT count(*) FROM golden');
+is(sql($node, "SELECT count(*) FROM ($samples) x"), $count, "so many samples: $count");
+is($files, $used, "every golden of a stream was compared: $used");
+is(sql($node, 'SELECT count(*) FROM summaries'), $used, 'and every stream has one');
+
+# Keys: each is where and what the golden says, and none that modifies is left out.
+my $keys = 'SELECT name, m.payload, m."offset", m.key, m.type FROM logs, gpmf_metadata(log) m';
+is(sql($node, "$keys EXCEPT SELECT name, payload, \"offset\", key, type FROM klvs"), '', 'every key stands where the golden has it');
+is(sql($node, qq{SELECT name, payload, "offset", key, type FROM klvs WHERE type <> 'nest' AND repeat > 0 AND (depth < 2 OR size * repeat <= 4
+	OR key IN ('STNM', 'RMRK', 'SIUN', 'UNIT', 'SCAL', 'TYPE', 'TSMP', 'STMP', 'TICK', 'TOCK', 'EMPT', 'TIMO', 'TMPC', 'ORIN', 'ORIO', 'MTRX',
+	           'GPSF', 'GPSU', 'GPSP', 'GPSA', 'FWVS')) EXCEPT $keys}), '', 'and none is left out');
+is(sql($node, q{SELECT count(*) FROM logs l WHERE gpmf_to_jsonb(log) -> 'payloads' <> (SELECT to_jsonb(max(payload) + 1) FROM klvs k WHERE k.name = l.name)}),
+	0, 'so many payloads');
 
 # Each log as a blob of a stream of its own name.
 for my $name (split /\n/, sql($node, 'SELECT name FROM logs ORDER BY 1'))
