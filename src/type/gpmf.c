@@ -149,12 +149,19 @@ ep_gpmf_timestamp_datum(int64 micros)
 Datum
 ep_gpmf_float_array(const double *values, int count)
 {
-	Datum *datums = palloc(sizeof(Datum) * (count + 1));
+	Size size = ARR_OVERHEAD_NONULLS(1) + sizeof(float8) * count;
+	ArrayType *array;
 
-	for (int i = 0; i < count; i++)
-		datums[i] = Float8GetDatum(values[i]);
-	return PointerGetDatum(
-		construct_array(datums, count, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (count == 0)
+		return PointerGetDatum(construct_empty_array(FLOAT8OID));
+	array = palloc0(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = FLOAT8OID;
+	ARR_DIMS(array)[0] = count;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), values, sizeof(float8) * count);
+	return PointerGetDatum(array);
 }
 
 /* ---- jsonb ---- */

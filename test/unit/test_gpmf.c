@@ -717,6 +717,41 @@ many_streams_are_refused_not_searched(void)
 	free(blob.bytes);
 }
 
+/* Compressed samples claim a number that no bytes stand for: nothing is allocated for them. */
+static void
+claims_take_no_memory(void)
+{
+	Blob blob = {malloc(200000), 0};
+	uint8_t *at = blob.bytes;
+	Opened *o;
+
+	for (int payload = 0; payload < 1000; payload++)
+	{
+		uint8_t *devc = at;
+
+		put(&at, "DEVC", 0, 4, 0, NULL);
+		for (int i = 0; i < 2; i++)
+		{
+			uint8_t *strm = at;
+
+			put(&at, "STRM", 0, 4, 0, NULL);
+			put(&at, "TYPE", 'c', 1, i == 0 ? 9 : 6, i == 0 ? "LllllsssS" : "ffffsS");
+			if (payload == 0 || i == 1)
+				put(&at, i == 0 ? "GLPI" : "VFRH", '?', i == 0 ? 28 : 20, 1, NULL);
+			else
+				put(&at, "GLPI", '#', 1, 4, "?\34\377\377");
+			close_nest(strm, 4, at);
+		}
+		close_nest(devc, 4, at);
+	}
+	blob.length = (size_t) (at - blob.bytes);
+	o = open_bytes(blob.bytes, blob.length);
+	CHECK(o->code == EP_OK && stream_of(o, "GLPI")->samples == 1 + 999 * 65535);
+	CHECK(o->arena.used < 10 * blob.length);
+	close_log(o);
+	free(blob.bytes);
+}
+
 /* The column of a corrected element is another one, or means what its namesake means. */
 static void
 corrected_column_is_new_or_the_same(const EpGpmfKnown *known, unsigned element)
@@ -776,6 +811,7 @@ main(void)
 	RUN(damage_is_survived);
 	RUN(empty_faces_cost_what_any_bytes_cost);
 	RUN(many_streams_are_refused_not_searched);
+	RUN(claims_take_no_memory);
 	RUN(types_expand_to_what_a_sample_holds);
 	RUN(the_offset_of_a_cut_is_that_of_its_stream);
 	RUN(one_name_has_one_meaning);

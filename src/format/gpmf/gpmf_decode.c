@@ -120,7 +120,7 @@ identity_hash(const EpGpmfDevice *device, uint32_t key, const EpGpmfKlv *name)
 
 	for (uint32_t i = 0; name->value != NULL && i < name->length; i++)
 		hash = (hash ^ name->value[i]) * 16777619U;
-	return (hash ^ hash >> 16) & 255;
+	return hash ^ hash >> 16;
 }
 
 /* What the first data KLV says of the shape of the stream; a contradiction leaves elements 0. */
@@ -192,12 +192,13 @@ add_stream(Scan *scan, uint32_t key, const EpGpmfSticky *sticky)
 static EpGpmfStream *
 find_stream(Scan *scan, uint32_t key, const EpGpmfSticky *sticky)
 {
-	EpGpmfStream **bucket = &scan->log->buckets[identity_hash(scan->device, key, &sticky->name)];
+	uint32_t hash = identity_hash(scan->device, key, &sticky->name);
+	EpGpmfStream **bucket = &scan->log->buckets[hash & 255];
 	EpGpmfStream *first = *bucket;
 	EpGpmfStream *stream;
 	uint32_t payload = scan->log->payloads - 1;
 
-	while (first != NULL && (first->key != key || first->device != scan->device ||
+	while (first != NULL && (first->hash != hash || first->key != key || first->device != scan->device ||
 							 !same_name(&first->sticky.name, &sticky->name)))
 		first = first->chain;
 	if (first == NULL)
@@ -205,6 +206,7 @@ find_stream(Scan *scan, uint32_t key, const EpGpmfSticky *sticky)
 		first = add_stream(scan, key, sticky);
 		if (first != NULL)
 		{
+			first->hash = hash;
 			first->chain = *bucket;
 			*bucket = first;
 		}

@@ -114,6 +114,7 @@ struct EpGpmfStream
 	double t_last;  /* of the last sample */
 	double t_end;   /* of the last sample and its step */
 	/* scan */
+	uint32_t hash;         /* of device, FourCC and name */
 	EpGpmfStream *chain;   /* hash bucket: next identity */
 	EpGpmfStream *sibling; /* the same identity's next ordinal in a payload */
 	EpGpmfStream *current; /* of an identity's first: the one last met */

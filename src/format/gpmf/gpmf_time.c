@@ -220,7 +220,8 @@ take_twin(EpGpmfLog *log, EpGpmfStream *stream, EpGpmfReader *reader, EpError *e
 		if (log->streams[i]->key == GLPI && log->streams[i]->device == stream->device &&
 			log->streams[i]->clock == EP_GPMF_CLOCK_BOOT)
 			twin = log->streams[i];
-	if (twin == NULL || stream->max_klvs > 1 || twin->max_klvs > 1)
+	/* compressed KLVs may claim any number of samples */
+	if (twin == NULL || stream->max_klvs > 1 || twin->max_klvs > 1 || twin->samples > log->length)
 		return EP_OK;
 	if (twin->times == NULL)
 	{
