@@ -72,6 +72,7 @@ begin(Oid relation, char *path)
 	reshape.view = ep_view_of(reshape.target);
 	reshape.table = ep_relation_name(relation);
 	ep_target_reload(reshape.stream, reshape.target);
+	ep_view_follow_renames(reshape.stream, reshape.target, reshape.view);
 	find_attribute(&reshape);
 	return reshape;
 }
@@ -126,7 +127,7 @@ rename_one(const Reshape *reshape, EpAttribute *attribute, const char *name)
 							quote_identifier(name)));
 	ep_registry_rename_column(reshape->target, attribute->column_name, name);
 	log_change(reshape, "rename column", attribute, name);
-	attribute->column_name = name;
+	attribute->column_name = attribute->registered_name = name;
 }
 
 /* Variants are named after their column. */

@@ -304,6 +304,46 @@ replace(ViewBuild *build, Oid view)
 						build->select.data, ep_relation_name(build->target->relation)));
 }
 
+void
+ep_view_follow_renames(EpStream *stream, EpTarget *target, Oid view)
+{
+	char *name = OidIsValid(view) ? ep_relation_name(view) : NULL;
+	List *renamed = NIL, *shown = NIL;
+	ListCell *cell;
+
+	for (int i = 0; i < target->attribute_count; i++)
+		if (strcmp(target->attributes[i].column_name, target->attributes[i].registered_name) != 0)
+			renamed = lappend(renamed, &target->attributes[i]);
+	/* Aside first: they may have changed names with each other. */
+	foreach (cell, renamed)
+	{
+		EpAttribute *attribute = lfirst(cell);
+
+		if (name == NULL || !ep_ddl_column_exists(view, attribute->registered_name))
+			continue;
+		ep_ddl_run(psprintf("ALTER VIEW %s RENAME COLUMN %s TO _ep_renamed_%d", name,
+							quote_identifier(attribute->registered_name), attribute->attnum));
+		shown = lappend(shown, attribute);
+	}
+	foreach (cell, shown)
+	{
+		EpAttribute *attribute = lfirst(cell);
+
+		ep_ddl_run(psprintf("ALTER VIEW %s RENAME COLUMN _ep_renamed_%d TO %s", name, attribute->attnum,
+							quote_identifier(attribute->column_name)));
+	}
+	foreach (cell, renamed)
+	{
+		EpAttribute *attribute = lfirst(cell);
+
+		ep_journal_schema_change(stream, target->relation, "rename column", NULL, attribute->column_name,
+								 attribute->type, NULL, "manual", 0, 0);
+		attribute->registered_name = attribute->column_name;
+	}
+	if (renamed != NIL)
+		ep_registry_follow_names(target);
+}
+
 const char *
 ep_view_build(EpStream *stream, EpTarget *target, int budget_ms, const char *mode)
 {
@@ -320,6 +360,7 @@ ep_view_build(EpStream *stream, EpTarget *target, int budget_ms, const char *mod
 			return refusal;
 		view = ep_view_of(target); /* dropped meanwhile? */
 	}
+	ep_view_follow_renames(stream, target, view);
 	initStringInfo(&build.select);
 	if (OidIsValid(view))
 		replace(&build, view);

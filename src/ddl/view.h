@@ -30,4 +30,10 @@ extern EpTarget *ep_view_target(Oid relation, EpStream **stream);
 /* The view, or InvalidOid when there is none (any more). */
 extern Oid ep_view_of(const EpTarget *target);
 
+/*
+ * Columns of the table that somebody has renamed get their names in the view (InvalidOid: there is none) and the registry, too.
+ * Both are locked, the target was read since.
+ */
+extern void ep_view_follow_renames(EpStream *stream, EpTarget *target, Oid view);
+
 #endif /* EP_DDL_VIEW_H */

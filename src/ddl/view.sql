@@ -4,6 +4,17 @@ CREATE FUNCTION _view_build(event_table regclass) RETURNS regclass
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_view_build_function';
 COMMENT ON FUNCTION _view_build(regclass) IS 'make the view of an event table of the caller, or bring its columns up to date; gives the view';
 
+CREATE FUNCTION _attribute_renames(target_id int) RETURNS TABLE (column_name name, renamed_to name)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.column_name, p.attname
+    FROM @extschema@._target t JOIN @extschema@._attribute a USING (target_id)
+    JOIN pg_attribute p ON p.attrelid = t.relation AND p.attnum = a.attnum AND NOT p.attisdropped
+    WHERE t.target_id = $1 AND t.numbered = t.relation AND t.numbered_cluster = (SELECT system_identifier FROM pg_control_system())
+    AND NOT a.dropped AND p.attname <> a.column_name
+$$;
+COMMENT ON FUNCTION _attribute_renames(int) IS 'columns of an event table that somebody has renamed, which the registry does not say yet';
+
 -- A view is up to date when it uses every column of the registry and says what the table says of them.
 CREATE FUNCTION _views_behind(event_table regclass DEFAULT NULL) RETURNS TABLE (relation regclass, name text, owner oid)
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -20,6 +31,7 @@ AS $$
                        SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
                        WHERE r.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.relation
                              AND d.refobjsubid = p.attnum))
+        OR EXISTS (SELECT FROM @extschema@._attribute_renames(t.target_id))
         OR EXISTS (SELECT FROM @extschema@._view_comments(t.relation, v.oid)))
     ORDER BY t.target_id
 $$;

@@ -138,7 +138,8 @@ add_spelling(EpIngest *ingest, EpTarget *target, EpAttribute *attribute, const E
 		return;
 	attribute->spellings++;
 	ep_registry_add_path(target, ep_path_to_text(wish->path, &ingest->lasting), wish->identity,
-						 attribute->column_name, attribute->type, false, comment_of(wish), wish->raw_id);
+						 attribute->registered_name, attribute->attnum, attribute->type, false,
+						 comment_of(wish), wish->raw_id);
 }
 
 /* Every wish gets its column, or the reason why its values are rescued. */

@@ -162,7 +162,8 @@ record(EpColumnChange *change)
 		EpNewAttribute *attribute = &change->attributes[i];
 		char *path = ep_path_to_text(attribute->path, change->arena);
 
-		ep_registry_add_path(change->target, path, attribute->identity, attribute->name, attribute->type,
+		ep_registry_add_path(change->target, path, attribute->identity, attribute->name,
+							 get_attnum(change->target->relation, attribute->name), attribute->type,
 							 attribute->variant, attribute->comment, attribute->raw_id);
 		ep_journal_schema_change(change->stream, change->target->relation,
 								 attribute->adopted ? "adopt column" : "add column", path, attribute->name,

@@ -147,6 +147,8 @@ DECLARE
 BEGIN
     PERFORM @extschema@._maintenance_may_commit();
     CALL @extschema@._maintenance_owners();
+    PERFORM @extschema@._maintenance_step('number', 'columns of restored tables', 'SELECT @extschema@._number_columns()');
+    COMMIT;
     FOR t IN SELECT * FROM @extschema@._maintenance_tables() LOOP
         PERFORM @extschema@._maintenance_step('partitions', t.name, pg_catalog.format(
             'SELECT @extschema@._rollup_run_as(%s, '''', ''UTC'', %L, NULL, NULL)', t.owner,

@@ -43,6 +43,8 @@ CREATE TABLE _target (
     relation   regclass NOT NULL UNIQUE,
     bi_view    regclass,                -- its published view (ddl/view.h); null: none yet
     tracked    boolean NOT NULL DEFAULT false, -- a rollup reads it: ingest writes invalidations
+    numbered   oid,                     -- a number: _attribute.attnum holds in this relation of this cluster; another one after a restore
+    numbered_cluster bigint DEFAULT (pg_catalog.pg_control_system()).system_identifier,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (stream_id, route)
 );
@@ -57,6 +59,7 @@ CREATE TABLE _attribute (
     identity    text NOT NULL,
     column_name name NOT NULL,
     column_type regtype NOT NULL,
+    attnum      smallint,               -- of the column, so that it is known again when somebody renames it (_target.numbered)
     variant     boolean NOT NULL DEFAULT false,
     dropped     boolean NOT NULL DEFAULT false, -- by drop_column: never made again
     description text,

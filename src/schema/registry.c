@@ -16,23 +16,24 @@
 
 void
 ep_registry_add_path(EpTarget *target, const char *path, const char *identity, const char *column_name,
-					 EpType type, bool variant, const char *description, int64 raw_id)
+					 AttrNumber attnum, EpType type, bool variant, const char *description, int64 raw_id)
 {
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._attribute"
-		" (target_id, path, identity, column_name, column_type, description, raw_id, variant)"
-		" VALUES ($1, $2, $3, $4::name, $5::regtype, $6, $7, $8) ON CONFLICT DO NOTHING",
-		8,
-		{INT4OID, TEXTOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, INT8OID, BOOLOID}};
-	Datum values[8] = {Int32GetDatum(target->id),
+		" (target_id, path, identity, column_name, column_type, description, raw_id, variant, attnum)"
+		" VALUES ($1, $2, $3, $4::name, $5::regtype, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+		9,
+		{INT4OID, TEXTOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, INT8OID, BOOLOID, INT2OID}};
+	Datum values[9] = {Int32GetDatum(target->id),
 					   CStringGetTextDatum(path),
 					   CStringGetTextDatum(identity),
 					   CStringGetTextDatum(column_name),
 					   ObjectIdGetDatum(ep_type_oid(type)),
 					   description == NULL ? (Datum) 0 : CStringGetTextDatum(description),
 					   Int64GetDatum(raw_id),
-					   BoolGetDatum(variant)};
-	char nulls[9] = "        ";
+					   BoolGetDatum(variant),
+					   Int16GetDatum(attnum)};
+	char nulls[10] = "         ";
 
 	nulls[5] = description == NULL ? 'n' : ' ';
 	ep_catalog_run(&statement, values, nulls);
@@ -61,6 +62,36 @@ ep_registry_rename_column(EpTarget *target, const char *old, const char *name)
 	Datum values[3] = {Int32GetDatum(target->id), CStringGetTextDatum(old), CStringGetTextDatum(name)};
 
 	ep_catalog_run(&statement, values, NULL);
+}
+
+/* Under names that nobody has first: columns may have changed names with each other. */
+void
+ep_registry_follow_names(EpTarget *target)
+{
+	static EpStatement aside = {
+		"UPDATE event_pipeline._attribute a SET column_name = '_ep_renamed_' || a.attnum FROM pg_catalog.pg_attribute p"
+		" WHERE a.target_id = $1 AND p.attrelid = $2 AND p.attnum = a.attnum AND NOT a.dropped AND NOT p.attisdropped"
+		" AND p.attname <> a.column_name",
+		2,
+		{INT4OID, OIDOID}};
+	static EpStatement follow = {
+		"UPDATE event_pipeline._attribute a SET column_name = p.attname FROM pg_catalog.pg_attribute p"
+		" WHERE a.target_id = $1 AND p.attrelid = $2 AND p.attnum = a.attnum AND NOT a.dropped AND NOT p.attisdropped"
+		" AND p.attname <> a.column_name",
+		2,
+		{INT4OID, OIDOID}};
+	/* Whose column is gone must not have the name of one that is there: after a restore, names are all there is. */
+	static EpStatement make_way = {
+		"UPDATE event_pipeline._attribute a SET column_name = '_ep_gone_' || a.attnum FROM pg_catalog.pg_attribute p"
+		" WHERE a.target_id = $1 AND p.attrelid = $2 AND p.attname = a.column_name AND p.attnum <> a.attnum"
+		" AND NOT a.dropped AND NOT p.attisdropped",
+		2,
+		{INT4OID, OIDOID}};
+	Datum values[2] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation)};
+
+	ep_catalog_run(&aside, values, NULL);
+	ep_catalog_run(&follow, values, NULL);
+	ep_catalog_run(&make_way, values, NULL);
 }
 
 void
@@ -98,7 +129,7 @@ ep_registry_add_target(EpStream *stream, const char *route, Oid relation)
 		2,
 		{INT4OID, TEXTOID}};
 	static EpStatement statement = {
-		"INSERT INTO event_pipeline._target (stream_id, route, relation) VALUES ($1, $2, $3::regclass)"
+		"INSERT INTO event_pipeline._target (stream_id, route, relation, numbered) VALUES ($1, $2, $3::regclass, $3)"
 		" RETURNING target_id",
 		3,
 		{INT4OID, TEXTOID, OIDOID}};

@@ -11,18 +11,21 @@
 #include "schema/stream.h"
 
 /*
- * Record that path (of this spelling) goes to column_name of the target; variant: what misfits its column does.  A
+ * Record that path (of this spelling) goes to column_name, number attnum, of the target; variant: what misfits its column does.  A
  * spelling that is there already stays as it is.  description may be NULL.
  */
 extern void
 ep_registry_add_path(EpTarget *target, const char *path, const char *identity, const char *column_name,
-					 EpType type, bool variant, const char *description, int64 raw_id);
+					 AttrNumber attnum, EpType type, bool variant, const char *description, int64 raw_id);
 
 /* Record that objects at this path of the stream, in this spelling, are kept whole. */
 extern void ep_registry_add_map(EpStream *stream, const char *path, const char *identity, int64 raw_id);
 
 /* A column has another name now. */
 extern void ep_registry_rename_column(EpTarget *target, const char *old, const char *name);
+
+/* So have columns that somebody has renamed by hand: those whose number the registry knows. */
+extern void ep_registry_follow_names(EpTarget *target);
 
 /*
  * The attribute and its variants are dropped for good; everywhere: and never made in those targets of the stream that

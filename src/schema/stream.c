@@ -10,6 +10,7 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "core/memory_server.h"
 #include "core/name.h"
@@ -153,6 +154,20 @@ option_identity(EpStream *stream, uint64 row, int column)
 	return ep_path_identity(path, &stream->paths.arena);
 }
 
+/* Say so when the stream has lost its event table. */
+static void
+check_orphan(Oid raw_relation)
+{
+	static EpStatement statement = {
+		"SELECT 1 FROM event_pipeline._stream WHERE raw_table = $1", 1, {OIDOID}};
+	Datum values[1] = {ObjectIdGetDatum(raw_relation)};
+
+	if (ep_catalog_read(&statement, values) == 1)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("the event table of \"%s\" was dropped", get_rel_name(raw_relation)),
+						errhint("Drop the rest of the stream with event_pipeline.drop_stream().")));
+}
+
 static void
 load_stream_row(EpStream *stream)
 {
@@ -178,10 +193,13 @@ load_stream_row(EpStream *stream)
 	char *format;
 
 	if (ep_catalog_read(&statement, values) != 1)
+	{
+		check_orphan(stream->raw_relation);
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" is not the raw table of a stream", get_rel_name(stream->raw_relation)),
 				 errhint("Streams are made by event_pipeline.create_stream().")));
+	}
 	stream->id = DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
 	stream->event_relation = DatumGetObjectId(ep_catalog_datum(0, 2, &isnull));
 	format = ep_catalog_text(0, 3);
@@ -489,12 +507,9 @@ ep_stream_add_target(EpStream *stream, int id, Oid relation, const char *route)
 
 /* Our fixed columns and the number of attributes, from the server's catalog. */
 static void
-load_layout(EpTarget *target)
+load_layout(EpTarget *target, Relation relation)
 {
-	Relation relation = relation_open(target->relation, AccessShareLock);
-
 	target->natts = RelationGetDescr(relation)->natts;
-	relation_close(relation, AccessShareLock);
 	target->event_time = column_of_type(target->relation, "event_time", TIMESTAMPTZOID);
 	target->received_at = column_of_type(target->relation, "received_at", TIMESTAMPTZOID);
 	target->raw_id = column_of_type(target->relation, "_ep_raw_id", INT8OID);
@@ -502,61 +517,161 @@ load_layout(EpTarget *target)
 	target->rescued = column_of_type(target->relation, "_ep_rescued", JSONBOID);
 }
 
-/* What the registry says of one column, from a row of the statement in ep_target_reload. */
-static EpAttribute *
-load_attribute(EpStream *stream, EpTarget *target, uint64 row)
+/* A row of the registry. */
+typedef struct Registered
 {
-	bool variant, isnull;
-	char *identity = ep_catalog_text(row, 2);
-	AttrNumber attnum = DatumGetInt16(ep_catalog_datum(row, 4, &isnull));
-	EpType type = EP_TYPE_NONE;
-	EpAttribute *attribute;
+	char *path, *identity, *column_name;
+	EpType type;
+	bool variant, dropped;
+	Form_pg_attribute column; /* NULL: it is gone */
+} Registered;
 
-	if (isnull)
-		attnum = InvalidAttrNumber;
-	else
-		type = ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(row, 5, &isnull)));
-	variant = DatumGetBool(ep_catalog_datum(row, 6, &isnull));
-	if (variant && attnum == InvalidAttrNumber)
-		type = ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(row, 7, &isnull)));
-	attribute = ep_target_attribute(target, identity);
-	if (attribute == NULL || variant)
-		attribute = ep_target_add_attribute(stream, target, identity, ep_catalog_text(row, 3), attnum, type,
-											variant && attribute != NULL);
+/* Where numbers hold, the column of the registered number, whatever it is called by now. */
+static Form_pg_attribute
+column_by_number(Relation relation, AttrNumber attnum)
+{
+	TupleDesc descriptor = RelationGetDescr(relation);
+	Form_pg_attribute column =
+		attnum > 0 && attnum <= descriptor->natts ? TupleDescAttr(descriptor, attnum - 1) : NULL;
+
+	return column == NULL || column->attisdropped ? NULL : column;
+}
+
+static Form_pg_attribute
+column_by_name(Relation relation, const char *name)
+{
+	TupleDesc descriptor = RelationGetDescr(relation);
+
+	for (int i = 0; i < descriptor->natts; i++)
+		if (!TupleDescAttr(descriptor, i)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(descriptor, i)->attname), name) == 0)
+			return TupleDescAttr(descriptor, i);
+	return NULL;
+}
+
+static Registered
+read_registered(Relation relation, uint64 row)
+{
+	Registered registered = {.path = ep_catalog_text(row, 1),
+							 .identity = ep_catalog_text(row, 2),
+							 .column_name = ep_catalog_text(row, 3)};
+	bool isnull;
+	AttrNumber attnum = DatumGetInt16(ep_catalog_datum(row, 4, &isnull));
+
+	registered.type = ep_type_from_oid(DatumGetObjectId(ep_catalog_datum(row, 6, &isnull)));
+	registered.variant = DatumGetBool(ep_catalog_datum(row, 5, &isnull));
+	registered.dropped = DatumGetBool(ep_catalog_datum(row, 7, &isnull));
+	if (!registered.dropped)
+		registered.column = column_by_number(relation, attnum);
+	return registered;
+}
+
+/* Those without a number, or whose column is gone, have the column of their name, unless it is another attribute's by number. */
+static void
+find_columns_by_name(Relation relation, Registered *registered, uint64 n)
+{
+	bool *claimed = palloc0(sizeof(bool) * (RelationGetDescr(relation)->natts + 1));
+
+	for (uint64 i = 0; i < n; i++)
+		if (registered[i].column != NULL)
+			claimed[registered[i].column->attnum] = true;
+	for (uint64 i = 0; i < n; i++)
+		if (registered[i].column == NULL && !registered[i].dropped)
+		{
+			Form_pg_attribute column = column_by_name(relation, registered[i].column_name);
+
+			if (column != NULL && !claimed[column->attnum])
+				registered[i].column = column;
+		}
+	pfree(claimed);
+}
+
+/* Attributes first, then variants, in the order in which their columns were made, so that a value finds the same one again. */
+static int
+compare_registered(const void *a, const void *b)
+{
+	const Registered *x = a, *y = b;
+
+	if (x->variant != y->variant)
+		return x->variant - y->variant;
+	return (x->column == NULL ? PG_INT16_MAX : x->column->attnum) -
+		   (y->column == NULL ? PG_INT16_MAX : y->column->attnum);
+}
+
+/* The type of a column that we write, or EP_TYPE_NONE. */
+static EpType
+type_of_column(Form_pg_attribute column)
+{
+	return column->attgenerated == '\0' && column->atttypmod == -1 ? ep_type_from_oid(column->atttypid)
+																   : EP_TYPE_NONE;
+}
+
+static void
+load_attribute(EpStream *stream, EpTarget *target, const Registered *registered)
+{
+	Form_pg_attribute column = registered->column;
+	EpAttribute *attribute = ep_target_attribute(target, registered->identity);
+
+	if (attribute == NULL || registered->variant)
+	{
+		bool variant = registered->variant && attribute != NULL;
+		EpType type =
+			column != NULL ? type_of_column(column) : (registered->variant ? registered->type : EP_TYPE_NONE);
+
+		attribute =
+			ep_target_add_attribute(stream, target, registered->identity,
+									column == NULL ? registered->column_name : NameStr(column->attname),
+									column == NULL ? InvalidAttrNumber : column->attnum, type, variant);
+		attribute->registered_name = MemoryContextStrdup(stream->context, registered->column_name);
+	}
 	attribute->spellings++;
-	attribute->dropped = DatumGetBool(ep_catalog_datum(row, 8, &isnull));
-	return attribute;
+	attribute->dropped = registered->dropped;
+}
+
+static void
+load_attributes(EpStream *stream, EpTarget *target, Relation relation, uint64 n)
+{
+	Registered *registered = palloc(Max(n, 1) * sizeof(Registered));
+
+	for (uint64 i = 0; i < n; i++)
+		registered[i] = read_registered(relation, i);
+	find_columns_by_name(relation, registered, n);
+	qsort(registered, n, sizeof(Registered), compare_registered);
+	for (uint64 i = 0; i < n; i++)
+		load_attribute(stream, target, &registered[i]);
+	for (uint64 i = 0; i < n; i++)
+	{
+		EpPath *path = ep_path_from_text(&stream->paths, registered[i].path, &stream->paths.arena);
+
+		if (path != NULL && path->id != EP_PATH_TRANSIENT)
+			*ep_target_column(target, path, stream->context) =
+				ep_target_attribute_column(target, ep_target_attribute(target, registered[i].identity));
+	}
+	pfree(registered);
 }
 
 void
 ep_target_reload(EpStream *stream, EpTarget *target)
 {
-	/* Variants in the order in which their columns were made, so that a value finds the same one again. */
 	static EpStatement statement = {
-		"SELECT a.path, a.identity, a.column_name, p.attnum,"
-		" CASE WHEN p.attgenerated = '' AND p.atttypmod = -1 THEN p.atttypid ELSE 0 END, a.variant, a.column_type, a.dropped"
-		" FROM event_pipeline._attribute a"
-		" LEFT JOIN pg_catalog.pg_attribute p ON p.attrelid = $2 AND p.attname = a.column_name"
-		" AND NOT p.attisdropped AND NOT a.dropped WHERE a.target_id = $1 ORDER BY a.variant, p.attnum",
-		2,
-		{INT4OID, OIDOID}};
-	Datum values[2] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation)};
+		"SELECT a.path, a.identity, a.column_name,"
+		" CASE WHEN t.numbered = $2 AND t.numbered_cluster = $3 THEN coalesce(a.attnum, 0::smallint) ELSE 0::smallint END,"
+		" a.variant, a.column_type, a.dropped"
+		" FROM event_pipeline._attribute a JOIN event_pipeline._target t USING (target_id) WHERE a.target_id = $1",
+		3,
+		{INT4OID, OIDOID, INT8OID}};
+	Datum values[3] = {Int32GetDatum(target->id), ObjectIdGetDatum(target->relation),
+					   Int64GetDatum(GetSystemIdentifier())};
 	uint64 n = ep_catalog_read(&statement, values);
+	Relation relation;
 
 	target->attribute_count = 0;
 	if (target->columns != NULL)
 		memset(target->columns, 0, target->column_capacity * sizeof(EpColumn));
-	load_layout(target);
-	for (uint64 i = 0; i < n; i++)
-		(void) load_attribute(stream, target, i);
-	for (uint64 i = 0; i < n; i++)
-	{
-		EpPath *path = ep_path_from_text(&stream->paths, ep_catalog_text(i, 1), &stream->paths.arena);
-
-		if (path != NULL && path->id != EP_PATH_TRANSIENT)
-			*ep_target_column(target, path, stream->context) =
-				ep_target_attribute_column(target, ep_target_attribute(target, ep_catalog_text(i, 2)));
-	}
+	relation = relation_open(target->relation, AccessShareLock);
+	load_layout(target, relation);
+	load_attributes(stream, target, relation, n);
+	relation_close(relation, AccessShareLock);
 }
 
 void
@@ -689,6 +804,7 @@ ep_target_add_attribute(EpStream *stream, EpTarget *target, const char *identity
 	*attribute = (EpAttribute){.hash = ep_name_hash(identity, strlen(identity)),
 							   .identity = MemoryContextStrdup(stream->context, identity),
 							   .column_name = MemoryContextStrdup(stream->context, column_name),
+							   .registered_name = MemoryContextStrdup(stream->context, column_name),
 							   .attnum = attnum,
 							   .type = type,
 							   .variant = variant};

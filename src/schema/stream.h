@@ -49,9 +49,10 @@ typedef struct EpAttribute
 	uint32 hash; /* of identity */
 	const char *identity;
 	const char *column_name;
-	AttrNumber attnum; /* InvalidAttrNumber: the column is gone */
-	EpType type;       /* EP_TYPE_NONE: not to be written to; of a variant that is gone: what it had */
-	int spellings;     /* of it in the registry */
+	const char *registered_name; /* another one when somebody has renamed the column */
+	AttrNumber attnum;           /* InvalidAttrNumber: the column is gone */
+	EpType type;   /* EP_TYPE_NONE: not to be written to; of a variant that is gone: what it had */
+	int spellings; /* of it in the registry */
 	bool variant;
 	bool dropped; /* by drop_column */
 	int next;     /* place of the next variant; 0: no more */

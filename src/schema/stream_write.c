@@ -137,7 +137,8 @@ ep_stream_register(PG_FUNCTION_ARGS)
 		"WITH s AS (INSERT INTO event_pipeline._stream (event_table, raw_table, id_table, format, message_type, event_time,"
 		" event_id, route_by, partition_interval, raw_retention, retention, settings, contract)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING stream_id)"
-		" INSERT INTO event_pipeline._target (stream_id, route, relation) SELECT stream_id, '', $1 FROM s",
+		" INSERT INTO event_pipeline._target (stream_id, route, relation, numbered)"
+		" SELECT stream_id, '', $1, $1::oid FROM s",
 		13,
 		{REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID,
 		 INTERVALOID, INTERVALOID, JSONBOID, JSONBOID}};

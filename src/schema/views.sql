@@ -3,12 +3,14 @@
 -- Everybody may select from these views and sees the streams whose event table they may select from.
 
 CREATE VIEW stream_columns AS
-SELECT s.event_table::text AS stream, t.relation AS target, a.path, a.column_name, a.column_type, a.description,
-       a.first_seen, a.raw_id
+SELECT s.event_table::text AS stream, t.relation AS target, a.path, coalesce(p.attname, a.column_name) AS column_name, a.column_type,
+       a.description, a.first_seen, a.raw_id
 FROM _attribute a
 JOIN _target t USING (target_id)
 JOIN _stream s USING (stream_id)
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
+LEFT JOIN pg_catalog.pg_attribute p ON p.attrelid = t.relation AND p.attnum = a.attnum AND NOT p.attisdropped AND t.numbered = t.relation
+    AND t.numbered_cluster = (SELECT system_identifier FROM pg_catalog.pg_control_system())
 WHERE NOT a.dropped AND pg_catalog.has_table_privilege(c.oid, 'SELECT');
 COMMENT ON VIEW stream_columns IS 'the published mapping: which attribute of the payload is in which columns; each of the first 20 spellings seen is a row, and each variant column';
 COMMENT ON COLUMN stream_columns.path IS 'the source''s own spelling, segments joined by ".", others than plain identifiers in double quotes';
@@ -77,12 +79,14 @@ $$;
 COMMENT ON FUNCTION _histogram_quantile(jsonb, double precision) IS 'a quantile of a histogram of schema/histogram.h: the middle of its bucket, within 6 %';
 
 CREATE VIEW streams AS
-SELECT s.event_table::text AS stream, s.raw_table, s.format, s.message_type, s.event_time, s.event_id, s.route_by,
+SELECT CASE WHEN c.oid IS NOT NULL THEN s.event_table::text END AS stream, s.raw_table, s.format, s.message_type, s.event_time, s.event_id, s.route_by,
        s.partition_interval, s.raw_retention, s.retention, s.settings, s.contract, s.created_at
 FROM _stream s
-JOIN pg_catalog.pg_class c ON c.oid = s.event_table
-WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+LEFT JOIN pg_catalog.pg_class c ON c.oid = s.event_table
+LEFT JOIN pg_catalog.pg_class r ON r.oid = s.raw_table
+WHERE pg_catalog.has_table_privilege(coalesce(c.oid, r.oid), 'SELECT');
 COMMENT ON VIEW streams IS 'each stream as create_stream() and alter_stream() were told';
+COMMENT ON COLUMN streams.stream IS 'the event table; null when somebody dropped it: drop_stream() removes the rest';
 COMMENT ON COLUMN streams.settings IS 'settings and options of the format that differ from their defaults';
 COMMENT ON COLUMN streams.contract IS 'what it does about the unexpected, where that is not evolve';
 
