@@ -139,6 +139,9 @@ extern void ep_stream_check_options(EpStream *stream);
 /* The target for a route, or NULL when there is none yet. */
 extern EpTarget *ep_stream_target(EpStream *stream, const char *route);
 
+/* The number of a column, or InvalidAttrNumber when there is none of this very type. */
+extern AttrNumber ep_column_of_type(Oid relation, const char *name, Oid type);
+
 /* Read the columns of a target again after DDL of ours. */
 extern void ep_target_reload(EpStream *stream, EpTarget *target);
 
