@@ -7,7 +7,7 @@ CREATE SCHEMA ret;
 CREATE FUNCTION ret.days() RETURNS TABLE (partitions text) LANGUAGE sql AS $$
     SELECT string_agg(extract(day FROM now() - b.lower_bound)::text, ' ' ORDER BY b.lower_bound) FROM _partition_bounds('ret.ev_raw'::text::regclass) b WHERE b.upper_bound < now() $$;
 CREATE FUNCTION ret.log() RETURNS TABLE (step text, failures int, last_error text) LANGUAGE sql AS $$
-    SELECT m.step, m.failures, regexp_replace(m.last_error, '_p[0-9_]+', '_p...', 'g') FROM maintenance_log m
+    SELECT m.step, m.failures, CASE WHEN m.step <> 'refresh flights' THEN regexp_replace(m.last_error, '_p[0-9_]+', '_p...', 'g') END FROM maintenance_log m
     WHERE m.object LIKE 'ret.%' AND m.failures > 0 ORDER BY m.step COLLATE "C", m.object COLLATE "C" $$;
 
 -- Raw rows of 40, 30 and 20 days ago: a partition that is kept keeps no other.

@@ -20,7 +20,7 @@ AS $$
 BEGIN
     FOR try IN 1..20 LOOP
         BEGIN
-            EXECUTE format('LOCK TABLE ONLY %s IN %s MODE NOWAIT', tables, mode);
+            EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', tables, mode);
             RETURN true;
         EXCEPTION WHEN lock_not_available THEN
             PERFORM pg_sleep(0.01 + random() * 0.03);
@@ -117,7 +117,7 @@ BEGIN
     END IF;
     IF holder IS NOT NULL THEN
         RAISE EXCEPTION 'partition % is kept: %', part, holder USING ERRCODE = 'object_in_use';
-    ELSIF NOT @extschema@._retention_lock(format('%s, ONLY %s', relation, part), 'ACCESS EXCLUSIVE') THEN
+    ELSIF NOT @extschema@._retention_lock(format('ONLY %s, %s', relation, part), 'ACCESS EXCLUSIVE') THEN
         RAISE EXCEPTION 'partition % is in use', part USING ERRCODE = 'lock_not_available';
     END IF;
     DELETE FROM @extschema@._rejection j WHERE j.stream_id = $3 AND j.raw_id = ANY (dismissed);
