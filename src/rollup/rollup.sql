@@ -296,11 +296,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_readers(int) IS 'the rollups over a rollup, also over several levels';
 
--- What the rollup over it must know of a rollup, whoever it belongs to.
-CREATE FUNCTION _rollup_source(source regclass, OUT live regclass, OUT time_zone text, OUT dated boolean)
+-- What the rollup over it, or who compares its buckets, must know of a rollup, whoever it belongs to.
+CREATE FUNCTION _rollup_source(source regclass, OUT live regclass, OUT bucket interval, OUT time_zone text, OUT dated boolean)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT r.live, r.time_zone, @extschema@._bucket_date(r.bucket) FROM @extschema@._rollup r WHERE r.relation = $1 $$;
-COMMENT ON FUNCTION _rollup_source(regclass) IS 'the live view, zone and kind of buckets of a rollup that another one shall read';
+AS $$ SELECT r.live, r.bucket, r.time_zone, @extschema@._bucket_date(r.bucket) FROM @extschema@._rollup r WHERE r.relation = $1 $$;
+COMMENT ON FUNCTION _rollup_source(regclass) IS 'the live view, zone and buckets of a rollup';
 
 -- Creation and removal -------------------------------------------------------------------------------------------
 -- What users call is bound when it is made and hands the caller's search_path on; the rest pins its own.
