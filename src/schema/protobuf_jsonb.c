@@ -98,43 +98,46 @@ compare_pairs(const void *a, const void *b)
 	return order != 0 ? order : left->order < right->order ? -1 : left->order > right->order;
 }
 
-static void
-sort_few(JsonbPair *pairs, int count)
+/* A copy in order: places are sorted, since a pair is large to move. */
+static JsonbPair *
+sort_few(const JsonbPair *pairs, int count)
 {
-	for (int i = 1; i < count; i++)
+	uint8 order[FEW_PAIRS];
+	JsonbPair *sorted = palloc(count * sizeof *sorted);
+
+	for (int i = 0; i < count; i++)
 	{
-		JsonbPair pair;
 		int at = i;
 
-		if (compare_keys(&pairs[i - 1], &pairs[i]) <= 0)
-			continue;
-		pair = pairs[i];
-		do
-			pairs[at] = pairs[at - 1];
-		while (--at > 0 && compare_keys(&pairs[at - 1], &pair) > 0);
-		pairs[at] = pair;
+		for (; at > 0 && compare_keys(&pairs[order[at - 1]], &pairs[i]) > 0; at--)
+			order[at] = order[at - 1];
+		order[at] = (uint8) i;
 	}
+	for (int i = 0; i < count; i++)
+		sorted[i] = pairs[order[i]];
+	return sorted;
 }
 
-/* Sort; of pairs with one key the last stays. How many are left. */
-static int
-settle_pairs(JsonbPair *pairs, int count)
+/* Sort; of pairs with one key the last stays. Sets how many are left. */
+static JsonbPair *
+settle_pairs(JsonbPair *pairs, int *count)
 {
 	int kept = 0;
 
-	if (count <= FEW_PAIRS)
-		sort_few(pairs, count);
+	if (*count <= FEW_PAIRS)
+		pairs = sort_few(pairs, *count);
 	else
-		qsort(pairs, (size_t) count, sizeof *pairs, compare_pairs);
-	for (int i = 0; i < count; i++)
+		qsort(pairs, (size_t) *count, sizeof *pairs, compare_pairs);
+	for (int i = 0; i < *count; i++)
 	{
-		if (i + 1 < count && compare_keys(&pairs[i], &pairs[i + 1]) == 0)
+		if (i + 1 < *count && compare_keys(&pairs[i], &pairs[i + 1]) == 0)
 			continue;
 		if (kept != i)
 			pairs[kept] = pairs[i];
 		kept++;
 	}
-	return kept;
+	*count = kept;
+	return pairs;
 }
 
 static void
@@ -153,8 +156,8 @@ read_object(const EpProtoToken **at, JsonbValue *object)
 	}
 	(*at)++;
 	object->type = jbvObject;
-	object->val.object.nPairs = settle_pairs(pairs, count);
-	object->val.object.pairs = pairs;
+	object->val.object.pairs = settle_pairs(pairs, &count);
+	object->val.object.nPairs = count;
 }
 
 /* ---- arrays and values ---- */

@@ -9,6 +9,7 @@
 #include "schema/protobuf_site.h"
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "core/memory_server.h"
 #include "core/name.h"
 #include "format/protobuf/protobuf_encode.h"
@@ -33,6 +34,8 @@ start_writer(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpError *error, byt
 	ep_arena_reset(arena);
 	ep_protobuf_writer_init(writer, arena, (const uint8_t *) VARDATA_ANY(payload), error);
 	writer->interrupted = ep_protobuf_interrupted;
+	writer->print_double = double_to_shortest_decimal_buf;
+	writer->print_float = float_to_shortest_decimal_buf;
 }
 
 /* ---- protobuf to JSON ---- */

@@ -491,6 +491,7 @@ field_names(EpProtoBuild *build, const char *full_name, const FieldProto *desc, 
 		field->json_name =
 			desc->json_name != NULL ? keep(build, desc->json_name) : json_name(build, desc->name);
 	}
+	field->json_length = field->json_name == NULL ? 0 : (uint32_t) strlen(field->json_name);
 	if (desc->default_value != NULL)
 		field->default_text = keep(build, desc->default_value);
 	return (field->name != NULL && field->json_name != NULL &&

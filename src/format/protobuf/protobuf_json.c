@@ -395,7 +395,7 @@ put_member(EpProtoWriter *writer, const EpProtoField *field, EpProtoSpan span, i
 		return EP_OK;
 	if (!*first)
 		ep_protobuf_put_mark(writer, ',');
-	ep_protobuf_put_name(writer, field->json_name);
+	ep_protobuf_put_name(writer, field->json_name, field->json_length);
 	code = put_value(writer, field, span, depth, &empty);
 	if (empty && !writer->always_print)
 	{

@@ -64,6 +64,9 @@ typedef struct EpProtoWriter
 	bool nul;             /* U+0000 in a string becomes \u0000, which json can hold; else it is refused */
 	bool bare;            /* strings at the top without quotes and escapes */
 	bool (*interrupted)(void);
+	int (*print_double)(double n,
+						char *text); /* the fewest digits that read back, as text; NULL: by the C library */
+	int (*print_float)(float n, char *text);
 	uint32_t ticks;
 	char *text;
 	size_t length, capacity;

@@ -128,7 +128,7 @@ put_any_value(EpProtoWriter *writer, const EpProtoMessage *message, const EpProt
 		return ep_protobuf_writer_fail(writer, EP_E_UNSUPPORTED, url.data,
 									   "protobuf Any holds a type that the schema does not have", NULL);
 	ep_protobuf_put_mark(writer, '{');
-	ep_protobuf_put_name(writer, "@type");
+	ep_protobuf_put_name(writer, "@type", 5);
 	if ((code = ep_protobuf_put_string(writer, &message->fields[0], url.data, (size_t) url.bits)) != EP_OK ||
 		(code = ep_protobuf_push(writer, slice)) != EP_OK)
 		return code;
@@ -137,7 +137,7 @@ put_any_value(EpProtoWriter *writer, const EpProtoMessage *message, const EpProt
 	else
 	{
 		ep_protobuf_put_mark(writer, ',');
-		ep_protobuf_put_name(writer, "value");
+		ep_protobuf_put_name(writer, "value", 5);
 		code = ep_protobuf_put_message(writer, target, span, depth + 1);
 	}
 	ep_protobuf_put_mark(writer, '}');

@@ -32,25 +32,47 @@ ep_protobuf_writer_fail(EpProtoWriter *writer, EpCode code, const uint8_t *at, c
 	return code;
 }
 
+static bool
+grow_stack(EpProtoWriter *writer)
+{
+	size_t capacity = writer->record_capacity == 0 ? 64 : writer->record_capacity * 2;
+	EpProtoRecord *records = ep_arena_array(writer->arena, capacity, sizeof *records);
+
+	if (records == NULL || writer->full)
+		return false;
+	if (writer->count > 0)
+		memcpy(records, writer->records, writer->count * sizeof *records);
+	writer->records = records;
+	writer->record_capacity = capacity;
+	return true;
+}
+
+/* Room for a record on top of the stack, to be filled; NULL: the error says why. */
+static inline EpProtoRecord *
+add_record(EpProtoWriter *writer)
+{
+	if (writer->count == writer->record_capacity && !grow_stack(writer))
+	{
+		(void) ep_protobuf_writer_fail(writer, EP_E_MEMORY, NULL,
+									   "protobuf message needs more memory than it may have", NULL);
+		return NULL;
+	}
+	if ((++writer->ticks & 0xfff) == 0 && writer->interrupted != NULL && writer->interrupted())
+	{
+		(void) ep_protobuf_writer_fail(writer, EP_E_LIMIT, NULL, "interrupted", NULL);
+		return NULL;
+	}
+	return &writer->records[writer->count++];
+}
+
 EpCode
 ep_protobuf_push(EpProtoWriter *writer, EpProtoRecord record)
 {
-	if (writer->count == writer->record_capacity)
-	{
-		size_t capacity = writer->record_capacity == 0 ? 64 : writer->record_capacity * 2;
-		EpProtoRecord *records = ep_arena_array(writer->arena, capacity, sizeof *records);
+	EpProtoRecord *added = add_record(writer);
 
-		if (records == NULL || writer->full)
-			return ep_protobuf_writer_fail(writer, EP_E_MEMORY, NULL,
-										   "protobuf message needs more memory than it may have", NULL);
-		if (writer->count > 0)
-			memcpy(records, writer->records, writer->count * sizeof *records);
-		writer->records = records;
-		writer->record_capacity = capacity;
-	}
-	writer->records[writer->count++] = record;
-	if ((++writer->ticks & 0xfff) == 0 && writer->interrupted != NULL && writer->interrupted())
-		return ep_protobuf_writer_fail(writer, EP_E_LIMIT, NULL, "interrupted", NULL);
+	if (added == NULL)
+		return writer->error->code;
+	*added = record;
 	return EP_OK;
 }
 
@@ -87,22 +109,25 @@ scan_slice(EpProtoWriter *writer, const EpProtoMessage *message, EpCursor cursor
 	while ((code = ep_wire_next(&cursor, &record, depth, writer->error)) == EP_OK)
 	{
 		const EpProtoField *field;
-		EpProtoRecord kept;
+		EpProtoRecord *kept;
 
 		if (message->message_set)
 			ep_protobuf_open_item(&record, writer->start);
 		field = ep_protobuf_field(message, record.number);
-		kept = (EpProtoRecord){field, record.data, record.bits, record.wire, false};
 		if (field == NULL || !ep_protobuf_fits(field, record.wire))
 			continue;
 		if (record.wire == EP_WIRE_VARINT && !message->map_entry &&
 			ep_protobuf_unknown_value(field, record.bits))
 			continue;
-		if (record.wire == EP_WIRE_GROUP)
-			kept.bits = record.length;
 		*oneofs |= field->oneof >= 0;
-		if ((code = ep_protobuf_push(writer, kept)) != EP_OK)
-			return code;
+		if ((kept = add_record(writer)) == NULL)
+			return writer->error->code;
+		/* one by one: a record that is made elsewhere and copied costs more than the rest of the loop */
+		kept->field = field;
+		kept->data = record.data;
+		kept->bits = record.wire == EP_WIRE_GROUP ? record.length : record.bits;
+		kept->wire = record.wire;
+		kept->dead = false;
 	}
 	return code == EP_DONE ? EP_OK : code;
 }

@@ -63,11 +63,12 @@ typedef struct EpProtoField
 	const EpProtoMessage *message;  /* EP_PROTO_MESSAGE */
 	const EpProtoEnum *enumeration; /* EP_PROTO_ENUM */
 	uint32_t number;
-	uint32_t index; /* in owner->fields */
-	int32_t oneof;  /* in owner->oneofs, or -1 (also for the synthetic oneof of `optional`) */
-	uint8_t type;   /* EpProtoType */
-	uint8_t wire;   /* EpWire of one element */
-	bool repeated;  /* maps too */
+	uint32_t index;       /* in owner->fields */
+	uint32_t json_length; /* of json_name */
+	int32_t oneof;        /* in owner->oneofs, or -1 (also for the synthetic oneof of `optional`) */
+	uint8_t type;         /* EpProtoType */
+	uint8_t wire;         /* EpWire of one element */
+	bool repeated;        /* maps too */
 	bool map;
 	bool presence; /* explicit: set to its default is not absent */
 	bool required;

@@ -2,7 +2,7 @@
  * protobuf_text.c
  *	  The text of the ProtoJSON writer: a growing buffer, and scalars in it.
  *
- * Server-free.  Numbers go through the C library, whose decimal point is '.': a backend keeps
+ * Server-free.  Numbers go through the caller's functions or the C library, whose decimal point is '.': a backend keeps
  * LC_NUMERIC at C.
  */
 #include "format/protobuf/protobuf_writer.h"
@@ -133,10 +133,8 @@ ep_protobuf_put_null(EpProtoWriter *writer)
 
 /* The name of a member, and its colon. */
 void
-ep_protobuf_put_name(EpProtoWriter *writer, const char *name)
+ep_protobuf_put_name(EpProtoWriter *writer, const char *name, size_t length)
 {
-	size_t length = strlen(name);
-
 	if (writer->tokenizes)
 	{
 		put_text_token(writer, EP_TOKEN_KEY, name, length);
@@ -275,6 +273,12 @@ ep_protobuf_put_double(EpProtoWriter *writer, double n)
 
 	if (put_special(writer, n) || put_decimal(writer, n, false))
 		return;
+	if (writer->print_double != NULL)
+	{
+		writer->print_double(n, text);
+		put_number(writer, text);
+		return;
+	}
 	for (; digits <= 17; digits++)
 	{
 		snprintf(text, sizeof text, "%.*g", digits, n);
@@ -291,6 +295,12 @@ put_float(EpProtoWriter *writer, float n)
 
 	if (put_special(writer, n) || put_decimal(writer, n, true))
 		return;
+	if (writer->print_float != NULL)
+	{
+		writer->print_float(n, text);
+		put_number(writer, text);
+		return;
+	}
 	for (int digits = fabsf(n) < FLT_MIN ? 1 : 6; digits <= 9; digits++)
 	{
 		snprintf(text, sizeof text, "%.*g", digits, (double) n);

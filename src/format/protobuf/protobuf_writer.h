@@ -20,7 +20,7 @@ typedef struct EpProtoSpan
 extern void ep_protobuf_put(EpProtoWriter *writer, const char *text, size_t length);
 extern void ep_protobuf_put_char(EpProtoWriter *writer, char c);
 extern void ep_protobuf_put_token(EpProtoWriter *writer, EpProtoToken token);
-extern void ep_protobuf_put_name(EpProtoWriter *writer, const char *name);
+extern void ep_protobuf_put_name(EpProtoWriter *writer, const char *name, size_t length);
 extern void ep_protobuf_put_null(EpProtoWriter *writer);
 extern void ep_protobuf_put_quoted(EpProtoWriter *writer, const uint8_t *text, size_t length);
 extern void ep_protobuf_put_integer(EpProtoWriter *writer, int64_t n);
