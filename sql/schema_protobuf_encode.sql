@@ -37,6 +37,21 @@ SELECT protobuf_to_json('corners.v2.Old', json_to_protobuf('corners.v2.Old',
 SELECT json_to_protobuf('corners.v3.All', '{}'), json_to_protobuf('corners.v3.All', NULL), jsonb_to_protobuf(NULL, '{}');
 SELECT protobuf_to_jsonb('corners.v3.All', json_to_protobuf('corners.v3.All', '{"str":"nul \u0000"}'));
 
+-- The jsonb is the one that the server would make of the text, byte for byte: many members, long lists, names twice, values that are no objects.
+CREATE TEMP TABLE made AS SELECT message_type, json_to_protobuf(message_type, doc::json, 'test corners') AS m FROM (
+    SELECT 'google.protobuf.Struct', '{' || string_agg(format('"%s%s": %s', repeat('k', n % 7), n, n), ', ') || '}' FROM generate_series(1, 100) n UNION ALL
+    SELECT 'google.protobuf.ListValue', '[' || string_agg(CASE n % 5 WHEN 0 THEN 'null' WHEN 1 THEN n || '.25' WHEN 2 THEN '"' || repeat('x', n) || '"'
+        WHEN 3 THEN '{"a": [' || n || ', true]}' ELSE '[[], {}]' END, ', ') || ']' FROM generate_series(1, 200) n UNION ALL
+    VALUES ('google.protobuf.Struct', '{}'), ('google.protobuf.ListValue', '[]'), ('google.protobuf.Value', 'null'), ('google.protobuf.Value', '"text"'),
+        ('google.protobuf.Value', '-1.5e-7'), ('google.protobuf.Value', 'true'), ('google.protobuf.Timestamp', '"2026-01-02T03:04:05Z"'),
+        ('google.protobuf.Value', repeat('[', 40) || repeat(']', 40)), ('google.protobuf.Value', '[1e300, 123456789012345680, 0.1, {"": ""}]'),
+        ('corners.v3.All', '{"mStr": {"b": "1", "a": "2"}, "flt": 1.1, "dbl": 0.30000000000000004}')) v(message_type, doc);
+INSERT INTO made VALUES ('corners.v3.All', '\xba01050a01611001ba01050a01621002ba01050a01611003'),
+    ('google.protobuf.Struct', '\x0a070a0161120220010a070a016112022000'), ('corners.v3.All', '\x');
+SELECT message_type, record_image_eq(ROW(protobuf_to_jsonb(message_type, m, 'test corners')), ROW(protobuf_to_json(message_type, m, 'test corners')::jsonb)) AS same, count(*) FROM made GROUP BY 1, 2 ORDER BY 1;
+SELECT count(*), bool_and(record_image_eq(ROW(protobuf_to_jsonb('gopro.events.v1.Event', m)), ROW(protobuf_to_json('gopro.events.v1.Event', m)::jsonb))) AS same
+FROM (SELECT json_to_protobuf('gopro.events.v1.Event', doc) m FROM doc) d;
+
 -- What ProtoJSON refuses, with field and place.
 SELECT json_to_protobuf('corners.v3.All', '{"i32": 2147483648}');
 SELECT json_to_protobuf('corners.v3.All', '{"str": "x", "nope": 1}');

@@ -9,6 +9,6 @@
 #include "format/protobuf/protobuf_json.h"
 
 /* The document in a writer's tokens, a whole one; of two members of one name the last stays. */
-extern Datum ep_protobuf_jsonb(const EpProtoWriter *writer);
+extern Datum ep_protobuf_jsonb(EpProtoWriter *writer);
 
 #endif /* EP_SCHEMA_PROTOBUF_JSONB_H */
