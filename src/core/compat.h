@@ -9,6 +9,7 @@
 #define EP_CORE_COMPAT_H
 
 #include "postgres.h"
+#include "access/attmap.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -65,14 +66,14 @@ ep_executor_state(Relation relation)
 	return estate;
 }
 
-/* The map from the root's columns to a leaf's, or NULL; built on demand since 16 (commit fb958b5d). */
-static inline TupleConversionMap *
-ep_root_to_child_map(ResultRelInfo *leaf, EState *estate)
+/* From the columns of one table to those of another that has them all, or NULL; 16 added an argument (commit ad86d159). */
+static inline AttrMap *
+ep_attribute_map(TupleDesc from, TupleDesc to)
 {
 #if PG_VERSION_NUM >= 160000
-	return ExecGetRootToChildMap(leaf, estate);
+	return build_attrmap_by_name_if_req(from, to, false);
 #else
-	return leaf->ri_RootToPartitionMap;
+	return build_attrmap_by_name_if_req(from, to);
 #endif
 }
 

@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 
 char *
@@ -90,34 +91,68 @@ bound_time(PartitionBoundInfo bounds, int i)
 	return DatumGetTimestampTz(bounds->datums[i][0]);
 }
 
-EpCoverage *
-ep_coverage_read(Oid relation_id)
+static bool
+is_by_event_time(Relation relation)
 {
-	EpCoverage *coverage = palloc0(sizeof(EpCoverage));
-	Relation relation = table_open(relation_id, AccessShareLock);
-	PartitionBoundInfo bounds = NULL;
+	PartitionKey key;
 
-	coverage->everything = relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE;
-	if (!coverage->everything)
-		bounds = RelationGetPartitionDesc(relation, true)->boundinfo; /* not those being detached */
+	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	key = RelationGetPartitionKey(relation);
+	return key->strategy == PARTITION_STRATEGY_RANGE && key->partnatts == 1 &&
+		   key->parttypid[0] == TIMESTAMPTZOID && key->partattrs[0] > 0 &&
+		   strcmp(NameStr(TupleDescAttr(RelationGetDescr(relation), key->partattrs[0] - 1)->attname),
+				  "event_time") == 0;
+}
+
+static void
+copy_bounds(EpCoverage *coverage, PartitionDesc partitions)
+{
+	PartitionBoundInfo bounds = partitions->boundinfo;
+
 	coverage->count = bounds == NULL ? 0 : bounds->ndatums;
 	coverage->bounds = palloc(sizeof(TimestampTz) * (coverage->count + 1));
-	coverage->covered = palloc0(sizeof(bool) * (coverage->count + 1));
+	coverage->partitions = palloc0(sizeof(Oid) * (coverage->count + 1));
 	for (int i = 0; i < coverage->count; i++)
 		coverage->bounds[i] = bound_time(bounds, i);
 	for (int i = 0; bounds != NULL && i < bounds->nindexes; i++)
-		coverage->covered[i] = bounds->indexes[i] >= 0;
+		if (bounds->indexes[i] >= 0)
+			coverage->partitions[i] = partitions->oids[bounds->indexes[i]];
+	for (int i = 0; i < partitions->nparts; i++)
+		coverage->nested |= !partitions->is_leaf[i];
+}
+
+static EpCoverage *
+read_coverage(Oid relation_id)
+{
+	EpCoverage *coverage = palloc0(sizeof(EpCoverage));
+	Relation relation = table_open(relation_id, AccessShareLock);
+
+	coverage->everything = !is_by_event_time(relation);
+	if (!coverage->everything)
+		copy_bounds(coverage, RelationGetPartitionDesc(relation, true)); /* not those being detached */
 	table_close(relation, AccessShareLock);
 	return coverage;
 }
 
-bool
-ep_coverage_has(const EpCoverage *coverage, TimestampTz time)
+const EpCoverage *
+ep_coverage_of(EpStream *stream, EpTarget *target)
+{
+	if (target->coverage == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(stream->context);
+
+		target->coverage = read_coverage(target->relation);
+		MemoryContextSwitchTo(old);
+	}
+	return target->coverage;
+}
+
+Oid
+ep_coverage_partition(const EpCoverage *coverage, TimestampTz time)
 {
 	int low = 0, high = coverage->count;
 
-	if (coverage->everything)
-		return true;
 	while (low < high) /* how many bounds are <= time */
 	{
 		int middle = (low + high) / 2;
@@ -127,5 +162,11 @@ ep_coverage_has(const EpCoverage *coverage, TimestampTz time)
 		else
 			high = middle;
 	}
-	return coverage->covered[low];
+	return coverage->partitions[low];
+}
+
+bool
+ep_coverage_has(const EpCoverage *coverage, TimestampTz time)
+{
+	return coverage->everything || OidIsValid(ep_coverage_partition(coverage, time));
 }

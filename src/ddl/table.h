@@ -6,6 +6,7 @@
 #define EP_DDL_TABLE_H
 
 #include "core/compat.h"
+#include "schema/stream.h"
 #include "utils/timestamp.h"
 
 /*
@@ -25,18 +26,24 @@ extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route, cha
 extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count);
 
 /*
- * Which times have a partition (other than a default one): a copy of the relation's bounds, so that no
- * lock is held while a statement is surveyed.  O(log leaves) a question.  palloc'ed; pfree when stale.
+ * Which times have which partition (other than a default one): a copy of the relation's bounds, so that no
+ * lock is held while a statement is surveyed.  O(log leaves) a question.  Kept with the target, until that
+ * changes.
  */
 typedef struct EpCoverage
 {
-	bool everything;     /* not partitioned */
-	int count;           /* of bounds */
+	bool everything; /* not partitioned, or by something else than event_time: what has no place is refused */
+	bool nested;     /* a partition is itself partitioned, and may have no place for a row */
+	int count;       /* of bounds */
 	TimestampTz *bounds; /* ascending */
-	bool *covered;       /* [i]: is there a partition between bounds[i-1] and bounds[i]; count + 1 of them */
+	Oid *partitions; /* [i]: the one between bounds[i-1] and bounds[i], InvalidOid: none; count + 1 of them */
 } EpCoverage;
 
-extern EpCoverage *ep_coverage_read(Oid relation);
+extern const EpCoverage *ep_coverage_of(EpStream *stream, EpTarget *target);
+
+/* The partition of a time, InvalidOid when there is none.  Only for what does not cover everything. */
+extern Oid ep_coverage_partition(const EpCoverage *coverage, TimestampTz time);
+
 extern bool ep_coverage_has(const EpCoverage *coverage, TimestampTz time);
 
 #endif /* EP_DDL_TABLE_H */

@@ -230,6 +230,7 @@ ep_dedupe_batch(EpIngest *ingest, EpBatch *batch)
 
 	if (!OidIsValid(ingest->stream->id_table))
 		return;
+	ep_ingest_pin(ingest);
 	ids = collect(batch);
 	if (hash_get_num_entries(ids) == 0)
 		return;

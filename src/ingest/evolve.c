@@ -185,7 +185,6 @@ ep_ingest_hold(EpIngest *ingest, EpTargetWork *work)
 		return true;
 	target->changed = false;
 	ep_target_reload(ingest->stream, target);
-	work->coverage = ep_coverage_read(target->relation);
 	return false;
 }
 
@@ -271,7 +270,7 @@ evolve_partitions(EpIngest *ingest, EpTargetWork *work)
 	}
 	change.count = kept;
 	make_partitions(&change);
-	work->coverage = ep_coverage_read(work->target->relation);
+	work->target->coverage = NULL;
 }
 
 static int

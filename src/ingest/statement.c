@@ -197,7 +197,6 @@ work_of_target(EpIngest *ingest, EpTarget *target)
 	work->target = target;
 	work->is_bare = target->natts <= EP_FIXED_COLUMNS;
 	work->last_granule = DT_NOBEGIN;
-	work->coverage = ep_coverage_read(target->relation);
 	if (ingest->work_count == 0)
 		ingest->works = palloc(sizeof(EpTargetWork *));
 	else
@@ -285,6 +284,7 @@ make_target(EpIngest *ingest, const char *route, int64 raw_id)
 	if (target != NULL)
 		return target;
 	ingest->surprises++;
+	ep_ingest_pin(ingest);
 	if (ep_worker_is_wanted(stream->event_relation))
 		done = ep_worker_table(&change);
 	else
@@ -406,13 +406,19 @@ start_decoder(EpIngest *ingest)
 							   ingest->decoder.error.message)));
 }
 
+void
+ep_ingest_pin(EpIngest *ingest)
+{
+	if (ingest->pinned == 0)
+		ingest->pinned = ep_settings_pin();
+}
+
 /* Everything that a run over rows of a stream does, as the owner of its tables. */
 static bool
 run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(EpIngest *))
 {
 	EpIngest *ingest = begin(stream, source);
 	EpRole saved = ep_role_enter_owner(stream->owner);
-	int pinned = ep_settings_pin();
 	bool result;
 
 	ingest->counters = *counters;
@@ -420,7 +426,7 @@ run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(Ep
 	result = body(ingest);
 	account(ingest);
 	*counters = ingest->counters;
-	ep_settings_unpin(pinned);
+	ep_settings_unpin(ingest->pinned);
 	ep_role_leave(saved);
 	MemoryContextDelete(ingest->context);
 	return result;
@@ -429,6 +435,7 @@ run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(Ep
 static bool
 run_all(EpIngest *ingest)
 {
+	ep_ingest_pin(ingest);
 	ep_ingest_survey(ingest);
 	ep_ingest_evolve(ingest);
 	ep_ingest_write(ingest);
@@ -453,11 +460,11 @@ ep_ingest_read(EpStream *stream, EpRawSource *source, const EpVisitor *visitor)
 {
 	EpIngest *ingest = begin(stream, source);
 	EpRole saved = ep_role_enter_owner(stream->owner);
-	int pinned = ep_settings_pin();
 
+	ep_ingest_pin(ingest);
 	start_decoder(ingest);
 	ep_ingest_walk(ingest, visitor);
-	ep_settings_unpin(pinned);
+	ep_settings_unpin(ingest->pinned);
 	ep_role_leave(saved);
 	MemoryContextDelete(ingest->context);
 }

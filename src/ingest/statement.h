@@ -48,8 +48,7 @@ typedef struct EpRawSource
 typedef struct EpTargetWork
 {
 	EpTarget *target;
-	bool is_bare; /* it had no column but ours when the statement began */
-	EpCoverage *coverage;
+	bool is_bare;          /* it had no column but ours when the statement began */
 	struct EpWish *wishes; /* attributes without a column */
 	int wish_count;
 	int wish_capacity;
@@ -82,6 +81,7 @@ typedef struct EpIngest
 	struct EpBatch *batch;
 	int64 surprises; /* how often the survey met something that is missing */
 	bool stopped;    /* walking ends here */
+	int pinned;      /* see ep_settings_pin; 0: not yet, or not needed */
 } EpIngest;
 
 /* The fields of an event that mean something to the stream. */
@@ -115,6 +115,9 @@ extern void ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *cou
  * the source is marked, for ep_ingest_run to go on.  Counters are added to and not put on record.
  */
 extern bool ep_ingest_some(EpStream *stream, EpRawSource *source, EpCounters *counters);
+
+/* From here on, names are found in pg_catalog alone: before anything that people have written is evaluated. */
+extern void ep_ingest_pin(EpIngest *ingest);
 
 /* Only decode them, for the visitor. */
 extern void ep_ingest_read(EpStream *stream, EpRawSource *source, const EpVisitor *visitor);

@@ -145,7 +145,7 @@ survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 {
 	TimestampTz hour = time - ((time % USECS_PER_HOUR) + USECS_PER_HOUR) % USECS_PER_HOUR;
 
-	if (ep_coverage_has(work->coverage, time))
+	if (ep_coverage_has(ep_coverage_of(ingest->stream, work->target), time))
 		return;
 	ingest->surprises++;
 	if (work->missing_count > 0 && work->missing[work->missing_count - 1] == hour)

@@ -78,7 +78,7 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	}
 	else if (row->work == NULL)
 		stage = refuse_route(ingest, event, &place->keys, error);
-	else if (!ep_coverage_has(row->work->coverage, row->time))
+	else if (!ep_coverage_has(ep_coverage_of(ingest->stream, row->work->target), row->time))
 	{
 		ep_fail(error, EP_E_LIMIT, event->offset, "no partition could be made for the event's time");
 		stage = "time";
@@ -116,6 +116,7 @@ ep_write_begin(EpIngest *ingest)
 	EpBatch *batch = MemoryContextAlloc(ingest->context, sizeof(EpBatch));
 
 	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
+	batch->tuples = AllocSetContextCreate(ingest->context, "event_pipeline tuples", ALLOCSET_DEFAULT_SIZES);
 	batch->count = batch->slots = 0;
 	ingest->batch = batch;
 }
@@ -126,6 +127,7 @@ ep_write_end(EpIngest *ingest)
 	ep_writer_flush(ingest, ingest->batch);
 	ep_writer_finish(ingest);
 	MemoryContextDelete(ingest->batch->context);
+	MemoryContextDelete(ingest->batch->tuples);
 	pfree(ingest->batch);
 	ingest->batch = NULL;
 }

@@ -1,15 +1,16 @@
 /*
  * writer.c
- *	  Writing rows into event tables: routed by the executor, inserted many at a time.
+ *	  Writing rows into event tables: routed by event_time, inserted many at a time.
  *
- * A batch's rows go to their leaf partitions' buffers and from there through table_multi_insert.  A
- * leaf on which users put something that can refuse a row (CHECK, NOT NULL, unique or expression
+ * A batch's rows go to their leaf partitions' buffers and from there through table_multi_insert.  What the
+ * executor would set up for that is set up only where a leaf has indexes or constraints, for it would take longer
+ * than to write one row.  A leaf on which users put something that can refuse a row (CHECK, NOT NULL, unique or expression
  * indexes) is written in a subtransaction; when that fails, its rows are tried one by one and the
  * bad ones are rejected.  A leaf with row triggers, generated columns or foreign storage is written
  * by SQL, one row at a time, because the executor knows best what they need, and with constraints that could be put off to
  * the end of the transaction made immediate: by then nobody could reject the row alone.  So is a table with statement
- * triggers, which then fire for each row, with row security that its owner obeys, or with a partition that
- * is itself partitioned, and may have no place for a row.
+ * triggers, which then fire for each row, with row security that its owner obeys, one that is a partition itself,
+ * is not partitioned by event_time, or has a partition that is itself partitioned, and may have no place for a row.
  *
  * Locks: ROW EXCLUSIVE on the target, which evolve took before, and on the leaves that get rows.
  */
@@ -18,16 +19,15 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
+#include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "ddl/column.h"
-#include "executor/execPartition.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
-#include "partitioning/partdesc.h"
 #include "rewrite/rewriteHandler.h"
 #include "schema/attempt.h"
 #include "schema/relation.h"
@@ -39,6 +39,9 @@
 /* Slots that are kept from batch to batch; with more (rows of many leaves), all are given back. */
 #define MAX_KEPT_SLOTS (4 * EP_BATCH_ROWS)
 
+/* With so many rows in one go, a leaf's writing is kept to a ring of buffers. */
+#define BULK_ROWS 100
+
 typedef enum LeafMode
 {
 	LEAF_PLAIN,   /* nothing can refuse a row */
@@ -48,33 +51,143 @@ typedef enum LeafMode
 
 typedef struct Leaf
 {
-	ResultRelInfo *info;
+	Relation relation;
 	LeafMode mode;
+	AttrMap *map;         /* from the table's columns to its own; NULL: they are alike */
+	ResultRelInfo *info;  /* NULL: it has no indexes, and no constraints that can refuse a row */
 	BulkInsertState bulk; /* LEAF_PLAIN only: its pin would outlive a failed subtransaction; NULL: none yet */
-	TupleTableSlot **slots; /* EP_BATCH_ROWS, made as needed */
+	TupleTableSlot **slots; /* capacity of them, made as needed */
 	int slot_count;
 	EpRow **rows;
 	int count; /* buffered */
+	int capacity;
 } Leaf;
 
 typedef struct EpWriter
 {
 	Relation relation;
-	EState *estate;
-	ResultRelInfo *root;
-	ModifyTableState *state;
-	PartitionTupleRouting *routing; /* NULL: not partitioned */
-	TupleTableSlot *slot;           /* of the root */
-	bool by_sql;                    /* all rows go to the root, as to a leaf that is LEAF_SQL */
-	ExprState **defaults;           /* by attnum - 1, NULL: none; or NULL altogether */
-	bool defaults_can_refuse;       /* one of them is no constant */
+	bool by_sql;              /* all rows go to the table itself, as to a leaf that is LEAF_SQL */
+	List *defaults;           /* of Default */
+	bool defaults_can_refuse; /* one of them is no constant */
 	List *leaves;
 	Leaf *last;
-	SPIPlanPtr insert; /* LEAF_SQL */
-	List *attnums;     /* its parameters */
+	/* NULL until something needs them */
+	EState *estate;
+	ResultRelInfo *root;
+	TupleTableSlot *slot; /* of the table */
+	SPIPlanPtr insert;    /* LEAF_SQL */
+	List *attnums;        /* its parameters */
 } EpWriter;
 
-/* ---- opening and closing ---- */
+typedef struct Default
+{
+	int column;       /* attnum - 1 */
+	ExprState *state; /* NULL: a constant */
+	Datum value;
+	bool isnull;
+} Default;
+
+/* ---- what the executor is needed for: constraints, indexes, defaults ---- */
+
+static EState *
+executor_state(EpIngest *ingest, EpWriter *writer)
+{
+	MemoryContext old;
+
+	if (writer->estate != NULL)
+		return writer->estate;
+	ep_ingest_pin(ingest); /* people's expressions and operators are evaluated in it */
+	old = MemoryContextSwitchTo(ingest->context);
+	writer->estate = ep_executor_state(writer->relation);
+	MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	writer->root = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->root, writer->relation, 1, NULL, 0);
+	MemoryContextSwitchTo(old);
+	return writer->estate;
+}
+
+static ResultRelInfo *
+executor_info(EpIngest *ingest, EpWriter *writer, Relation relation)
+{
+	EState *estate = executor_state(ingest, writer);
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ResultRelInfo *info = writer->root;
+
+	if (relation != writer->relation)
+	{
+		info = makeNode(ResultRelInfo);
+		InitResultRelInfo(info, relation, 0, writer->root, 0);
+	}
+	ExecOpenIndices(info, false);
+	MemoryContextSwitchTo(old);
+	return info;
+}
+
+/* A value for what an event does not fill.  Planning evaluates what is immutable in it. */
+static void
+add_default(EpIngest *ingest, EpWriter *writer, AttrNumber attnum)
+{
+	Default *entry;
+	Node *expression;
+
+	ep_ingest_pin(ingest);
+	expression = build_column_default(writer->relation, attnum);
+	if (expression == NULL)
+		return;
+	expression = (Node *) expression_planner((Expr *) expression);
+	entry = palloc0(sizeof(Default));
+	entry->column = attnum - 1;
+	if (IsA(expression, Const))
+	{
+		entry->value = ((Const *) expression)->constvalue;
+		entry->isnull = ((Const *) expression)->constisnull;
+	}
+	else
+	{
+		(void) executor_state(ingest, writer);
+		entry->state = ExecInitExpr((Expr *) expression, NULL);
+		writer->defaults_can_refuse = true;
+	}
+	writer->defaults = lappend(writer->defaults, entry);
+}
+
+/* Ours have none; people's columns may, identity columns do, and so may the types that people make. */
+static void
+prepare_defaults(EpIngest *ingest, EpWriter *writer)
+{
+	TupleDesc descriptor = RelationGetDescr(writer->relation);
+
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+
+		if (!attribute->attisdropped && !attribute->attgenerated &&
+			(attribute->atthasdef || attribute->attidentity || attribute->atttypid >= FirstNormalObjectId))
+			add_default(ingest, writer, attribute->attnum);
+	}
+}
+
+/* Inside an attempt unless all of them are constants: people's expressions may raise. */
+static void
+fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
+{
+	ListCell *cell;
+
+	foreach (cell, writer->defaults)
+	{
+		Default *entry = lfirst(cell);
+
+		if (!nulls[entry->column])
+			continue;
+		values[entry->column] = entry->value;
+		nulls[entry->column] = entry->isnull;
+		if (entry->state != NULL)
+			values[entry->column] =
+				ExecEvalExpr(entry->state, GetPerTupleExprContext(writer->estate), &nulls[entry->column]);
+	}
+}
+
+/* ---- what can refuse a row ---- */
 
 static bool
 index_can_refuse(ResultRelInfo *info)
@@ -105,73 +218,51 @@ not_null_can_refuse(TupleDesc descriptor)
 	return false;
 }
 
-static LeafMode
-leaf_mode(ResultRelInfo *info)
+static bool
+constraint_can_refuse(Relation relation)
 {
-	Relation relation = info->ri_RelationDesc;
 	TupleConstr *constraints = RelationGetDescr(relation)->constr;
 
-	if (info->ri_TrigDesc != NULL || relation->rd_rel->relkind != RELKIND_RELATION ||
-		(constraints != NULL && constraints->has_generated_stored))
-		return LEAF_SQL;
-	if (constraints != NULL &&
-		(constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(relation))))
-		return LEAF_CAREFUL;
-	return index_can_refuse(info) ? LEAF_CAREFUL : LEAF_PLAIN;
+	return constraints != NULL &&
+		   (constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(relation)));
 }
 
-/* Users may have partitioned a partition further, and then a row may find no leaf there. */
 static bool
-routing_can_refuse(Relation relation)
+leaf_needs_sql(Relation relation)
 {
-	PartitionDesc partitions;
+	TupleConstr *constraints = RelationGetDescr(relation)->constr;
 
-	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return false;
-	partitions = RelationGetPartitionDesc(relation, true);
-	for (int i = 0; i < partitions->nparts; i++)
-		if (!partitions->is_leaf[i])
-			return true;
-	return false;
+	return relation->trigdesc != NULL || relation->rd_rel->relkind != RELKIND_RELATION ||
+		   (constraints != NULL && constraints->has_generated_stored);
 }
 
 /* What only the executor does right, whichever leaf a row goes to. */
 static bool
-table_needs_sql(ResultRelInfo *root)
+table_needs_sql(Relation relation, const EpCoverage *coverage)
 {
-	Form_pg_class class = root->ri_RelationDesc->rd_rel;
-	TriggerDesc *triggers = root->ri_TrigDesc;
+	Form_pg_class class = relation->rd_rel;
+	TriggerDesc *triggers = relation->trigdesc;
 
-	return (class->relrowsecurity && class->relforcerowsecurity) ||
+	return (class->relrowsecurity && class->relforcerowsecurity) || class->relispartition ||
 		   (triggers != NULL &&
 			(triggers->trig_insert_before_statement || triggers->trig_insert_after_statement)) ||
-		   routing_can_refuse(root->ri_RelationDesc);
+		   (class->relkind == RELKIND_PARTITIONED_TABLE && coverage->everything) || coverage->nested;
 }
 
-/* Ours have no default; people's columns may, and identity columns do. */
-static void
-prepare_defaults(EpWriter *writer)
+/*
+ * Judged by the target itself: constraints and triggers of a partitioned table are cloned to its
+ * leaves.  A constraint on a single leaf is still obeyed; only the event's bytes are then not kept.
+ */
+bool
+ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 {
-	TupleDesc descriptor = RelationGetDescr(writer->relation);
+	EpWriter *writer = work->writer;
 
-	for (int i = 0; i < descriptor->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-		Node *expression;
-
-		if (attribute->attisdropped || attribute->attgenerated)
-			continue;
-		expression = build_column_default(writer->relation, attribute->attnum);
-		if (expression == NULL)
-			continue;
-		if (writer->defaults == NULL)
-			writer->defaults = palloc0(sizeof(ExprState *) * descriptor->natts);
-		expression = (Node *) expression_planner((Expr *) expression);
-		if (!IsA(expression, Const))
-			writer->defaults_can_refuse = true;
-		writer->defaults[i] = ExecInitExpr((Expr *) expression, NULL);
-	}
+	return writer->by_sql || writer->defaults_can_refuse || writer->relation->trigdesc != NULL ||
+		   writer->relation->rd_rel->relhasindex || constraint_can_refuse(writer->relation);
 }
+
+/* ---- opening and closing ---- */
 
 void
 ep_writer_open(EpIngest *ingest, EpTargetWork *work)
@@ -181,24 +272,8 @@ ep_writer_open(EpIngest *ingest, EpTargetWork *work)
 
 	writer->relation = table_open(work->target->relation, RowExclusiveLock);
 	ep_target_check_tracked(ingest->stream, work->target);
-	writer->estate = ep_executor_state(writer->relation);
-	MemoryContextSwitchTo(writer->estate->es_query_cxt);
-	writer->root = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer->root, writer->relation, 1, NULL, 0);
-	writer->state = makeNode(ModifyTableState);
-	writer->state->ps.plan = NULL;
-	writer->state->ps.state = writer->estate;
-	writer->state->operation = CMD_INSERT;
-	writer->state->mt_nrels = 1;
-	writer->state->resultRelInfo = writer->root;
-	writer->state->rootResultRelInfo = writer->root;
-	writer->slot = table_slot_create(writer->relation, &writer->estate->es_tupleTable);
-	if (writer->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		writer->routing = ExecSetupPartitionTupleRouting(writer->estate, writer->relation);
-	else
-		ExecOpenIndices(writer->root, false);
-	writer->by_sql = table_needs_sql(writer->root);
-	prepare_defaults(writer);
+	writer->by_sql = table_needs_sql(writer->relation, ep_coverage_of(ingest->stream, work->target));
+	prepare_defaults(ingest, writer);
 	work->writer = writer;
 	MemoryContextSwitchTo(old);
 }
@@ -230,19 +305,28 @@ release_leaves(EpWriter *writer)
 }
 
 static void
+close_leaf(EpWriter *writer, Leaf *leaf)
+{
+	if (leaf->mode != LEAF_SQL)
+		table_finish_bulk_insert(leaf->relation, 0);
+	if (leaf->info != NULL)
+		ExecCloseIndices(leaf->info);
+	if (leaf->relation != writer->relation)
+		table_close(leaf->relation, NoLock);
+}
+
+static void
 close_writer(EpWriter *writer)
 {
 	ListCell *cell;
 
 	release_leaves(writer);
 	foreach (cell, writer->leaves)
-		table_finish_bulk_insert(((Leaf *) lfirst(cell))->info->ri_RelationDesc, 0);
-	if (writer->routing != NULL)
-		ExecCleanupTupleRouting(writer->state, writer->routing);
-	else
-		ExecCloseIndices(writer->root);
-	ExecResetTupleTable(writer->estate->es_tupleTable, false);
-	FreeExecutorState(writer->estate);
+		close_leaf(writer, lfirst(cell));
+	if (writer->slot != NULL)
+		ExecDropSingleTupleTableSlot(writer->slot);
+	if (writer->estate != NULL)
+		FreeExecutorState(writer->estate);
 	table_close(writer->relation, NoLock);
 }
 
@@ -255,22 +339,6 @@ ep_writer_finish(EpIngest *ingest)
 			close_writer(ingest->works[i]->writer);
 			ingest->works[i]->writer = NULL;
 		}
-}
-
-/*
- * Judged by the target itself: constraints and triggers of a partitioned table are cloned to its
- * leaves.  A constraint on a single leaf is still obeyed; only the event's bytes are then not kept.
- */
-bool
-ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
-{
-	EpWriter *writer = work->writer;
-	TupleConstr *constraints = RelationGetDescr(writer->relation)->constr;
-
-	return writer->by_sql || writer->defaults_can_refuse || writer->root->ri_TrigDesc != NULL ||
-		   writer->relation->rd_rel->relhasindex ||
-		   (constraints != NULL &&
-			(constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(writer->relation))));
 }
 
 /* ---- buffering ---- */
@@ -296,43 +364,107 @@ make_constraints_immediate(Relation relation)
 }
 
 static Leaf *
-leaf_of(EpIngest *ingest, EpWriter *writer, ResultRelInfo *info)
+open_leaf(EpIngest *ingest, EpWriter *writer, Oid relation)
 {
-	MemoryContext old;
-	ListCell *cell;
-	Leaf *leaf;
+	MemoryContext old = MemoryContextSwitchTo(ingest->context);
+	Leaf *leaf = palloc0(sizeof(Leaf));
 
-	if (writer->last != NULL && writer->last->info == info)
-		return writer->last;
-	foreach (cell, writer->leaves)
-		if (((Leaf *) lfirst(cell))->info == info)
-			return writer->last = lfirst(cell);
-	old = MemoryContextSwitchTo(ingest->context);
-	leaf = palloc0(sizeof(Leaf));
-	leaf->info = info;
-	leaf->mode = writer->by_sql ? LEAF_SQL : leaf_mode(info);
+	leaf->relation = writer->relation;
+	if (relation != RelationGetRelid(writer->relation))
+	{
+		leaf->relation = table_open(relation, RowExclusiveLock);
+		leaf->map = ep_attribute_map(RelationGetDescr(writer->relation), RelationGetDescr(leaf->relation));
+	}
+	if (writer->by_sql || leaf_needs_sql(leaf->relation))
+		leaf->mode = LEAF_SQL;
+	else if (leaf->relation->rd_rel->relhasindex || constraint_can_refuse(leaf->relation))
+	{
+		leaf->info = executor_info(ingest, writer, leaf->relation);
+		if (constraint_can_refuse(leaf->relation) || index_can_refuse(leaf->info))
+			leaf->mode = LEAF_CAREFUL;
+	}
 	if (leaf->mode == LEAF_PLAIN && writer->defaults_can_refuse)
 		leaf->mode = LEAF_CAREFUL;
 	if (leaf->mode == LEAF_SQL)
-		make_constraints_immediate(info->ri_RelationDesc);
-	leaf->slots = palloc0(sizeof(TupleTableSlot *) * EP_BATCH_ROWS);
-	leaf->rows = palloc(sizeof(EpRow *) * EP_BATCH_ROWS);
+	{
+		ep_ingest_pin(ingest);
+		make_constraints_immediate(leaf->relation);
+	}
+	if (leaf->map != NULL && writer->slot == NULL)
+		writer->slot = table_slot_create(writer->relation, NULL);
 	writer->leaves = lappend(writer->leaves, leaf);
-	writer->last = leaf;
 	MemoryContextSwitchTo(old);
 	return leaf;
 }
 
-static void
-make_slot(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
+/* event_time alone decides on the leaf, and it has a partition: where more is asked, the row goes by SQL. */
+static Leaf *
+leaf_of(EpIngest *ingest, const EpRow *row)
 {
-	MemoryContext old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	EpWriter *writer = row->work->writer;
+	const EpCoverage *coverage = ep_coverage_of(ingest->stream, row->work->target);
+	Oid relation = RelationGetRelid(writer->relation);
+	ListCell *cell;
 
-	leaf->slots[leaf->slot_count++] = table_slot_create(leaf->info->ri_RelationDesc, NULL);
-	if (leaf->mode == LEAF_PLAIN && leaf->bulk == NULL)
-		leaf->bulk = GetBulkInsertState();
+	if (!writer->by_sql && !coverage->everything)
+		relation = ep_coverage_partition(coverage, row->time);
+	if (writer->last != NULL && RelationGetRelid(writer->last->relation) == relation)
+		return writer->last;
+	foreach (cell, writer->leaves)
+		if (RelationGetRelid(((Leaf *) lfirst(cell))->relation) == relation)
+			return writer->last = lfirst(cell);
+	return writer->last = open_leaf(ingest, writer, relation);
+}
+
+/* Room for one more row: statements of one row are many, and want little. */
+static void
+grow(EpIngest *ingest, Leaf *leaf)
+{
+	int capacity = leaf->capacity == 0 ? 4 : Min(4 * leaf->capacity, EP_BATCH_ROWS);
+	TupleTableSlot **slots = MemoryContextAlloc(ingest->context, capacity * sizeof(TupleTableSlot *));
+	EpRow **rows = MemoryContextAlloc(ingest->context, capacity * sizeof(EpRow *));
+
+	if (leaf->capacity > 0)
+	{
+		memcpy(slots, leaf->slots, leaf->capacity * sizeof(TupleTableSlot *));
+		memcpy(rows, leaf->rows, leaf->capacity * sizeof(EpRow *));
+		pfree(leaf->slots);
+		pfree(leaf->rows);
+	}
+	leaf->slots = slots;
+	leaf->rows = rows;
+	leaf->capacity = capacity;
+}
+
+static void
+make_slot(EpIngest *ingest, Leaf *leaf)
+{
+	MemoryContext old = MemoryContextSwitchTo(ingest->context);
+
+	leaf->slots[leaf->slot_count++] = table_slot_create(leaf->relation, NULL);
 	ingest->batch->slots++;
 	MemoryContextSwitchTo(old);
+}
+
+static void
+start_bulk(EpIngest *ingest, Leaf *leaf)
+{
+	MemoryContext old = MemoryContextSwitchTo(ingest->context);
+
+	leaf->bulk = GetBulkInsertState();
+	MemoryContextSwitchTo(old);
+}
+
+static void
+buffer_row(EpIngest *ingest, EpRow *row)
+{
+	Leaf *leaf = leaf_of(ingest, row);
+
+	if (leaf->count == leaf->capacity)
+		grow(ingest, leaf);
+	if (leaf->mode != LEAF_SQL && leaf->count == leaf->slot_count)
+		make_slot(ingest, leaf);
+	leaf->rows[leaf->count++] = row;
 }
 
 static void
@@ -346,56 +478,35 @@ fill(TupleTableSlot *slot, const EpRow *row)
 	ExecStoreVirtualTuple(slot);
 }
 
-/* event_time alone decides on the leaf, and it has a partition: where more is asked, the row goes by SQL. */
-static void
-buffer_row(EpIngest *ingest, EpRow *row)
-{
-	EpWriter *writer = row->work->writer;
-	ResultRelInfo *info = writer->root;
-	Leaf *leaf;
-
-	if (writer->routing != NULL && !writer->by_sql)
-	{
-		fill(writer->slot, row);
-		info = ExecFindPartition(writer->state, writer->root, writer->routing, writer->slot, writer->estate);
-	}
-	leaf = leaf_of(ingest, writer, info);
-	if (leaf->count == leaf->slot_count)
-		make_slot(ingest, writer, leaf);
-	leaf->rows[leaf->count++] = row;
-}
-
 /* ---- inserting ---- */
 
 typedef struct LeafInsert
 {
 	EpWriter *writer;
 	Leaf *leaf;
-	int from, to; /* rows [from, to) */
+	int from, to;          /* rows [from, to) */
+	MemoryContext context; /* for the tuples as they are stored */
 } LeafInsert;
-
-/* Inside an attempt unless all of them are constants: people's expressions may raise. */
-static void
-fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
-{
-	for (int i = 0; i < RelationGetDescr(writer->relation)->natts; i++)
-		if (nulls[i] && writer->defaults[i] != NULL)
-			values[i] = ExecEvalExpr(writer->defaults[i], GetPerTupleExprContext(writer->estate), &nulls[i]);
-}
 
 /* The row with its defaults, as the leaf numbers its columns. */
 static void
 fill_leaf_slot(EpWriter *writer, Leaf *leaf, int i)
 {
-	TupleConversionMap *map = ep_root_to_child_map(leaf->info, writer->estate);
-	TupleTableSlot *slot = map == NULL ? leaf->slots[i] : writer->slot;
+	TupleTableSlot *slot = leaf->map == NULL ? leaf->slots[i] : writer->slot;
 
 	fill(slot, leaf->rows[i]);
-	if (writer->defaults != NULL)
-		fill_defaults(writer, slot->tts_values, slot->tts_isnull);
-	if (map != NULL)
-		slot = execute_attr_map_slot(map->attrMap, slot, leaf->slots[i]);
-	slot->tts_tableOid = RelationGetRelid(leaf->info->ri_RelationDesc);
+	fill_defaults(writer, slot->tts_values, slot->tts_isnull);
+	if (leaf->map != NULL)
+		slot = execute_attr_map_slot(leaf->map, slot, leaf->slots[i]);
+	slot->tts_tableOid = RelationGetRelid(leaf->relation);
+}
+
+static void
+insert_index_tuples(Leaf *leaf, TupleTableSlot **slots, int count, EState *estate)
+{
+	for (int i = 0; i < count && leaf->info->ri_NumIndices > 0; i++)
+		list_free(ep_insert_index_tuples(leaf->info, slots[i], estate));
+	ResetPerTupleExprContext(estate);
 }
 
 static bool
@@ -404,24 +515,24 @@ insert_into_leaf(void *argument)
 	LeafInsert *insert = argument;
 	Leaf *leaf = insert->leaf;
 	EState *estate = insert->writer->estate;
-	Relation relation = leaf->info->ri_RelationDesc;
 	CommandId command = GetCurrentCommandId(true);
 	TupleTableSlot **slots = leaf->slots + insert->from;
 	int count = insert->to - insert->from;
 	MemoryContext old;
 
-	estate->es_output_cid = command;
+	if (estate != NULL)
+		estate->es_output_cid = command;
 	for (int i = insert->from; i < insert->to; i++)
 		fill_leaf_slot(insert->writer, leaf, i);
-	if (leaf->mode == LEAF_CAREFUL && RelationGetDescr(relation)->constr != NULL)
+	if (leaf->mode == LEAF_CAREFUL && leaf->info != NULL && RelationGetDescr(leaf->relation)->constr != NULL)
 		for (int i = 0; i < count; i++)
 			ExecConstraints(leaf->info, slots[i], estate);
-	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
-	table_multi_insert(relation, slots, count, command, 0, leaf->bulk);
+	old = MemoryContextSwitchTo(insert->context);
+	table_multi_insert(leaf->relation, slots, count, command, 0, leaf->bulk);
 	MemoryContextSwitchTo(old);
-	for (int i = 0; i < count && leaf->info->ri_NumIndices > 0; i++)
-		list_free(ep_insert_index_tuples(leaf->info, slots[i], estate));
-	ResetPerTupleExprContext(estate);
+	MemoryContextReset(insert->context);
+	if (leaf->info != NULL)
+		insert_index_tuples(leaf, slots, count, estate);
 	return true;
 }
 
@@ -477,8 +588,7 @@ insert_by_sql(void *argument)
 
 		memcpy(row_values, row->values, natts * sizeof(Datum));
 		memcpy(row_nulls, row->nulls, natts * sizeof(bool));
-		if (writer->defaults != NULL)
-			fill_defaults(writer, row_values, row_nulls);
+		fill_defaults(writer, row_values, row_nulls);
 		foreach (cell, writer->attnums)
 		{
 			values[i] = row_values[lfirst_int(cell) - 1];
@@ -580,7 +690,7 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
 	for (int i = 0; i < leaf->count; i++)
 	{
-		LeafInsert insert = {writer, leaf, i, i + 1};
+		LeafInsert insert = {writer, leaf, i, i + 1, ingest->batch->tuples};
 		ErrorData *error;
 
 		if (ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error))
@@ -596,12 +706,17 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 static void
 flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
-	LeafInsert insert = {writer, leaf, 0, leaf->count};
+	LeafInsert insert = {writer, leaf, 0, leaf->count, ingest->batch->tuples};
 	ErrorData *error;
 	bool done;
 
 	if (leaf->mode == LEAF_SQL && writer->insert == NULL)
+	{
+		ep_ingest_pin(ingest);
 		plan_insert(ingest, writer);
+	}
+	if (leaf->mode == LEAF_PLAIN && leaf->bulk == NULL && leaf->count >= BULK_ROWS)
+		start_bulk(ingest, leaf);
 	if (leaf->mode == LEAF_PLAIN)
 		done = insert_into_leaf(&insert);
 	else
@@ -611,7 +726,7 @@ flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 			taken(ingest, leaf->rows[i]);
 	else
 		insert_one_by_one(ingest, writer, leaf);
-	for (int i = 0; i < leaf->count; i++)
+	for (int i = 0; i < leaf->count && leaf->mode != LEAF_SQL; i++)
 		ExecClearTuple(leaf->slots[i]);
 	leaf->count = 0;
 }

@@ -75,6 +75,7 @@ typedef struct EpTarget
 	int attribute_capacity;
 	AttrNumber event_time, received_at, raw_id, seq, rescued; /* our fixed columns; Invalid: no more */
 	AttrNumber natts;                                         /* dropped ones included */
+	struct EpCoverage *coverage; /* of its partitions, see ddl/table.h; NULL: not read since it changed */
 } EpTarget;
 
 /* event_time, received_at, _ep_raw_id, _ep_seq, _ep_rescued */

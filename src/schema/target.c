@@ -210,6 +210,7 @@ ep_target_reload(EpStream *stream, EpTarget *target)
 	Relation relation;
 
 	target->attribute_count = 0;
+	target->coverage = NULL;
 	if (target->columns != NULL)
 		memset(target->columns, 0, target->column_capacity * sizeof(EpColumn));
 	relation = relation_open(target->relation, AccessShareLock);
