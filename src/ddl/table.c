@@ -112,12 +112,12 @@ copy_bounds(EpCoverage *coverage, PartitionDesc partitions)
 
 	coverage->count = bounds == NULL ? 0 : bounds->ndatums;
 	coverage->bounds = palloc(sizeof(TimestampTz) * (coverage->count + 1));
-	coverage->partitions = palloc0(sizeof(Oid) * (coverage->count + 1));
+	coverage->partitions = palloc0(sizeof(EpPartition) * (coverage->count + 1));
 	for (int i = 0; i < coverage->count; i++)
 		coverage->bounds[i] = bound_time(bounds, i);
 	for (int i = 0; bounds != NULL && i < bounds->nindexes; i++)
 		if (bounds->indexes[i] >= 0)
-			coverage->partitions[i] = partitions->oids[bounds->indexes[i]];
+			coverage->partitions[i].relation = partitions->oids[bounds->indexes[i]];
 	for (int i = 0; i < partitions->nparts; i++)
 		coverage->nested |= !partitions->is_leaf[i];
 }
@@ -135,7 +135,7 @@ read_coverage(Oid relation_id)
 	return coverage;
 }
 
-const EpCoverage *
+EpCoverage *
 ep_coverage_of(EpStream *stream, EpTarget *target)
 {
 	if (target->coverage == NULL)
@@ -148,8 +148,8 @@ ep_coverage_of(EpStream *stream, EpTarget *target)
 	return target->coverage;
 }
 
-Oid
-ep_coverage_partition(const EpCoverage *coverage, TimestampTz time)
+EpPartition *
+ep_coverage_partition(EpCoverage *coverage, TimestampTz time)
 {
 	int low = 0, high = coverage->count;
 
@@ -162,11 +162,11 @@ ep_coverage_partition(const EpCoverage *coverage, TimestampTz time)
 		else
 			high = middle;
 	}
-	return coverage->partitions[low];
+	return &coverage->partitions[low];
 }
 
 bool
-ep_coverage_has(const EpCoverage *coverage, TimestampTz time)
+ep_coverage_has(EpCoverage *coverage, TimestampTz time)
 {
-	return coverage->everything || OidIsValid(ep_coverage_partition(coverage, time));
+	return coverage->everything || OidIsValid(ep_coverage_partition(coverage, time)->relation);
 }

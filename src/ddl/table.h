@@ -25,6 +25,12 @@ extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route, cha
 /* Make the partitions that these event times need and that do not exist; how many were made. */
 extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count);
 
+typedef struct EpPartition
+{
+	Oid relation;  /* InvalidOid: none */
+	bool is_alike; /* known to number its columns as the table does */
+} EpPartition;
+
 /*
  * Which times have which partition (other than a default one): a copy of the relation's bounds, so that no
  * lock is held while a statement is surveyed.  O(log leaves) a question.  Kept with the target, until that
@@ -35,15 +41,15 @@ typedef struct EpCoverage
 	bool everything; /* not partitioned, or by something else than event_time: what has no place is refused */
 	bool nested;     /* a partition is itself partitioned, and may have no place for a row */
 	int count;       /* of bounds */
-	TimestampTz *bounds; /* ascending */
-	Oid *partitions; /* [i]: the one between bounds[i-1] and bounds[i], InvalidOid: none; count + 1 of them */
+	TimestampTz *bounds;     /* ascending */
+	EpPartition *partitions; /* [i]: the one between bounds[i-1] and bounds[i]; count + 1 of them */
 } EpCoverage;
 
-extern const EpCoverage *ep_coverage_of(EpStream *stream, EpTarget *target);
+extern EpCoverage *ep_coverage_of(EpStream *stream, EpTarget *target);
 
-/* The partition of a time, InvalidOid when there is none.  Only for what does not cover everything. */
-extern Oid ep_coverage_partition(const EpCoverage *coverage, TimestampTz time);
+/* The partition of a time.  Only for what does not cover everything. */
+extern EpPartition *ep_coverage_partition(EpCoverage *coverage, TimestampTz time);
 
-extern bool ep_coverage_has(const EpCoverage *coverage, TimestampTz time);
+extern bool ep_coverage_has(EpCoverage *coverage, TimestampTz time);
 
 #endif /* EP_DDL_TABLE_H */

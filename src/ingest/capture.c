@@ -37,6 +37,7 @@ struct EpCapture
 	EpRawSource source; /* first: a source is cast to its EpCapture */
 	EpCapture *outer;   /* the one that was opened before */
 	Oid raw_table;
+	Oid last_leaf; /* that a row came to; InvalidOid: none yet */
 	SubTransactionId subid;
 	MemoryContext context; /* holds all of this */
 	EpCounters counters;
@@ -99,10 +100,53 @@ find_open(Oid raw_table)
 	return capture;
 }
 
-EpCapture *
-ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place)
+/* Is it attached to the root itself?  The relcache knows that, so that pg_inherits is not searched by every statement. */
+static bool
+is_partition_of(Oid relation, Relation root)
 {
-	EpCapture *capture = find_open(raw_table);
+	PartitionDesc partitions;
+
+	if (root->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	partitions = RelationGetPartitionDesc(root, false);
+	for (int i = 0; i < partitions->nparts; i++)
+		if (partitions->oids[i] == relation)
+			return true;
+	return false;
+}
+
+static bool
+is_leaf_of(Oid relation, Oid raw_table)
+{
+	Relation root = table_open(raw_table, NoLock); /* the statement on it holds its lock */
+	bool found = relation == raw_table || is_partition_of(relation, root);
+
+	while (!found && get_rel_relispartition(relation))
+	{
+		relation = get_partition_parent(relation, false);
+		found = relation == raw_table || is_partition_of(relation, root);
+	}
+	table_close(root, NoLock);
+	return found;
+}
+
+/* The innermost one whose table the leaf belongs to. */
+static EpCapture *
+find_open_of_leaf(Oid leaf)
+{
+	EpCapture *capture = open_captures;
+
+	while (capture != NULL && capture->last_leaf != leaf && !is_leaf_of(leaf, capture->raw_table))
+		capture = capture->outer;
+	if (capture != NULL)
+		capture->last_leaf = leaf;
+	return capture;
+}
+
+EpCapture *
+ep_capture_row(Oid leaf, ItemPointer place)
+{
+	EpCapture *capture = find_open_of_leaf(leaf);
 	BlockNumber block = ItemPointerGetBlockNumber(place);
 	OffsetNumber offset = ItemPointerGetOffsetNumber(place);
 	Run *run;
@@ -201,33 +245,6 @@ close_leaf(EpCapture *capture)
 	capture->slot = NULL;
 }
 
-/* Is it attached to the root itself?  The relcache knows that, so that pg_inherits is not searched by every statement. */
-static bool
-is_partition_of(Oid relation, Relation root)
-{
-	PartitionDesc partitions;
-
-	if (root->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return false;
-	partitions = RelationGetPartitionDesc(root, false);
-	for (int i = 0; i < partitions->nparts; i++)
-		if (partitions->oids[i] == relation)
-			return true;
-	return false;
-}
-
-static void
-check_is_leaf(Oid relation, Relation root)
-{
-	while (relation != RelationGetRelid(root) && !is_partition_of(relation, root))
-	{
-		if (!get_rel_relispartition(relation))
-			ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-							errmsg("rows of a table that is no partition of the raw table were captured")));
-		relation = get_partition_parent(relation, false);
-	}
-}
-
 /* The statement holds its lock on it until the transaction ends. */
 static void
 open_leaf(EpCapture *capture, Oid relation)
@@ -238,8 +255,7 @@ open_leaf(EpCapture *capture, Oid relation)
 
 	close_leaf(capture);
 	root = table_open(capture->raw_table, NoLock);
-	check_is_leaf(relation, root);
-	capture->leaf = table_open(relation, AccessShareLock);
+	capture->leaf = table_open(relation, RowExclusiveLock);
 	capture->slot = table_slot_create(capture->leaf, NULL);
 	MemoryContextSwitchTo(old);
 	capture->raw_id = attribute_in_leaf(capture, root, stream->raw_id);

@@ -36,7 +36,7 @@ extern void ep_capture_open(Oid raw_table);
  * A row was stored; nothing is noted when no statement on the raw table is open (the row was moved, say).  Not NULL: so many
  * rows wait that they may be taken now.
  */
-extern EpCapture *ep_capture_row(Oid raw_table, Oid leaf, ItemPointer place);
+extern EpCapture *ep_capture_row(Oid leaf, ItemPointer place);
 
 /* A raw row was deleted, or is on its way to another partition. */
 extern void ep_capture_departure(Oid raw_table, int64 raw_id);

@@ -219,8 +219,8 @@ static void
 is_duplicate(EpIngest *ingest, EpRow *row)
 {
 	row->state = EP_ROW_DONE;
-	ingest->counters.events++;
-	ingest->counters.duplicates++;
+	ingest->counters->events++;
+	ingest->counters->duplicates++;
 }
 
 void

@@ -147,8 +147,8 @@ ep_ingest_walk(EpIngest *ingest, const EpVisitor *visitor)
 
 		if (counts && from == 0) /* else it was counted when walking stopped there */
 		{
-			ingest->counters.raw_rows++;
-			ingest->counters.bytes += row.length;
+			ingest->counters->raw_rows++;
+			ingest->counters->bytes += row.length;
 		}
 		walk_row(ingest, &row, visitor, from);
 		MemoryContextReset(ingest->row_context);
@@ -371,7 +371,7 @@ ep_ingest_reject(EpIngest *ingest, int64 raw_id, int32 seq, const char *stage, c
 		rejection.detail = detail;
 	}
 	ep_journal_reject(ingest->stream, &rejection);
-	ep_counters_reject(&ingest->counters, stage, 1);
+	ep_counters_reject(ingest->counters, stage, 1);
 }
 
 static void
@@ -421,11 +421,10 @@ run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(Ep
 	EpRole saved = ep_role_enter_owner(stream->owner);
 	bool result;
 
-	ingest->counters = *counters;
+	ingest->counters = counters;
 	start_decoder(ingest);
 	result = body(ingest);
 	account(ingest);
-	*counters = ingest->counters;
 	ep_settings_unpin(ingest->pinned);
 	ep_role_leave(saved);
 	MemoryContextDelete(ingest->context);

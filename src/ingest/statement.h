@@ -77,7 +77,7 @@ typedef struct EpIngest
 	HTAB *refused;             /* routes whose table could not be made */
 	const char *refused_route; /* why the last new table was not made */
 	EpRescue rescue;
-	EpCounters counters;
+	EpCounters *counters;
 	struct EpBatch *batch;
 	int64 surprises; /* how often the survey met something that is missing */
 	bool stopped;    /* walking ends here */
@@ -105,8 +105,8 @@ typedef struct EpVisitor
 } EpVisitor;
 
 /*
- * Take the rows of source through the whole pipeline.  The caller has connected to SPI.  counters go in
- * as they are to start from (last_event DT_NOBEGIN, else zero) and come out with what was done.
+ * Take the rows of source through the whole pipeline.  The caller has connected to SPI.  What was
+ * done is added to the counters (which begin with last_event DT_NOBEGIN, else zero), and these are put on record.
  */
 extern void ep_ingest_run(EpStream *stream, EpRawSource *source, EpCounters *counters);
 

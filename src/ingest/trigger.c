@@ -79,9 +79,9 @@ check_called_by_trigger(FmgrInfo *function)
 {
 	FuncExpr *call = (FuncExpr *) function->fn_expr;
 
-	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != 3 ||
-		!IsA(linitial(call->args), Const) || !is_new_column(lsecond(call->args), TableOidAttributeNumber) ||
-		!is_new_column(lthird(call->args), SelfItemPointerAttributeNumber))
+	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != 2 ||
+		!is_new_column(linitial(call->args), TableOidAttributeNumber) ||
+		!is_new_column(lsecond(call->args), SelfItemPointerAttributeNumber))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function \"_capture\" was not called by the trigger of a raw table")));
 	function->fn_extra = call; /* checked */
@@ -96,7 +96,7 @@ ep_capture(PG_FUNCTION_ARGS)
 
 	if (fcinfo->flinfo->fn_extra == NULL)
 		check_called_by_trigger(fcinfo->flinfo);
-	capture = ep_capture_row(PG_GETARG_OID(0), PG_GETARG_OID(1), (ItemPointer) PG_GETARG_POINTER(2));
+	capture = ep_capture_row(PG_GETARG_OID(0), (ItemPointer) PG_GETARG_POINTER(1));
 	if (capture != NULL)
 		take(capture);
 	PG_RETURN_BOOL(false);

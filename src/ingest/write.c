@@ -88,8 +88,8 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	MemoryContextSwitchTo(old);
 	if (stage != NULL && row->work == NULL && ep_ingest_is_discarded(ingest, event, &place->keys))
 	{
-		ingest->counters.events++;
-		ingest->counters.discarded++;
+		ingest->counters->events++;
+		ingest->counters->discarded++;
 		return;
 	}
 	if (stage != NULL)

@@ -238,7 +238,7 @@ leaf_needs_sql(Relation relation)
 
 /* What only the executor does right, whichever leaf a row goes to. */
 static bool
-table_needs_sql(Relation relation, const EpCoverage *coverage)
+table_needs_sql(Relation relation, EpCoverage *coverage)
 {
 	Form_pg_class class = relation->rd_rel;
 	TriggerDesc *triggers = relation->trigdesc;
@@ -363,33 +363,40 @@ make_constraints_immediate(Relation relation)
 	MemoryContextSwitchTo(context);
 }
 
+static void
+choose_mode(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
+{
+	bool refuses = constraint_can_refuse(leaf->relation);
+
+	if (writer->by_sql || leaf_needs_sql(leaf->relation))
+	{
+		leaf->mode = LEAF_SQL;
+		ep_ingest_pin(ingest);
+		make_constraints_immediate(leaf->relation);
+		return;
+	}
+	if (refuses || leaf->relation->rd_rel->relhasindex)
+		leaf->info = executor_info(ingest, writer, leaf->relation);
+	refuses |= writer->defaults_can_refuse || (leaf->info != NULL && index_can_refuse(leaf->info));
+	leaf->mode = refuses ? LEAF_CAREFUL : LEAF_PLAIN;
+}
+
 static Leaf *
-open_leaf(EpIngest *ingest, EpWriter *writer, Oid relation)
+open_leaf(EpIngest *ingest, EpWriter *writer, EpPartition *partition)
 {
 	MemoryContext old = MemoryContextSwitchTo(ingest->context);
 	Leaf *leaf = palloc0(sizeof(Leaf));
 
 	leaf->relation = writer->relation;
-	if (relation != RelationGetRelid(writer->relation))
+	if (partition != NULL)
 	{
-		leaf->relation = table_open(relation, RowExclusiveLock);
-		leaf->map = ep_attribute_map(RelationGetDescr(writer->relation), RelationGetDescr(leaf->relation));
+		leaf->relation = table_open(partition->relation, RowExclusiveLock);
+		if (!partition->is_alike)
+			leaf->map =
+				ep_attribute_map(RelationGetDescr(writer->relation), RelationGetDescr(leaf->relation));
+		partition->is_alike = leaf->map == NULL;
 	}
-	if (writer->by_sql || leaf_needs_sql(leaf->relation))
-		leaf->mode = LEAF_SQL;
-	else if (leaf->relation->rd_rel->relhasindex || constraint_can_refuse(leaf->relation))
-	{
-		leaf->info = executor_info(ingest, writer, leaf->relation);
-		if (constraint_can_refuse(leaf->relation) || index_can_refuse(leaf->info))
-			leaf->mode = LEAF_CAREFUL;
-	}
-	if (leaf->mode == LEAF_PLAIN && writer->defaults_can_refuse)
-		leaf->mode = LEAF_CAREFUL;
-	if (leaf->mode == LEAF_SQL)
-	{
-		ep_ingest_pin(ingest);
-		make_constraints_immediate(leaf->relation);
-	}
+	choose_mode(ingest, writer, leaf);
 	if (leaf->map != NULL && writer->slot == NULL)
 		writer->slot = table_slot_create(writer->relation, NULL);
 	writer->leaves = lappend(writer->leaves, leaf);
@@ -402,18 +409,18 @@ static Leaf *
 leaf_of(EpIngest *ingest, const EpRow *row)
 {
 	EpWriter *writer = row->work->writer;
-	const EpCoverage *coverage = ep_coverage_of(ingest->stream, row->work->target);
-	Oid relation = RelationGetRelid(writer->relation);
+	EpCoverage *coverage = ep_coverage_of(ingest->stream, row->work->target);
+	EpPartition *partition =
+		writer->by_sql || coverage->everything ? NULL : ep_coverage_partition(coverage, row->time);
+	Oid relation = partition == NULL ? RelationGetRelid(writer->relation) : partition->relation;
 	ListCell *cell;
 
-	if (!writer->by_sql && !coverage->everything)
-		relation = ep_coverage_partition(coverage, row->time);
 	if (writer->last != NULL && RelationGetRelid(writer->last->relation) == relation)
 		return writer->last;
 	foreach (cell, writer->leaves)
 		if (RelationGetRelid(((Leaf *) lfirst(cell))->relation) == relation)
 			return writer->last = lfirst(cell);
-	return writer->last = open_leaf(ingest, writer, relation);
+	return writer->last = open_leaf(ingest, writer, partition);
 }
 
 /* Room for one more row: statements of one row are many, and want little. */
@@ -630,13 +637,13 @@ succeeded(EpIngest *ingest, const EpRow *row)
 	AttrNumber received_at = row->work->target->received_at;
 
 	if (received_at != InvalidAttrNumber)
-		ep_histogram_add(&ingest->counters.lag,
+		ep_histogram_add(&ingest->counters->lag,
 						 DatumGetTimestampTz(row->values[received_at - 1]) - row->time);
-	ingest->counters.events++;
-	ingest->counters.typed++;
-	ingest->counters.rescued += row->rescued;
-	ingest->counters.discarded_values += row->discarded;
-	ingest->counters.last_event = Max(ingest->counters.last_event, row->time);
+	ingest->counters->events++;
+	ingest->counters->typed++;
+	ingest->counters->rescued += row->rescued;
+	ingest->counters->discarded_values += row->discarded;
+	ingest->counters->last_event = Max(ingest->counters->last_event, row->time);
 	touch(ingest, row->work, row->time);
 }
 
@@ -656,7 +663,7 @@ refused(EpIngest *ingest, EpRow *row, const ErrorData *error)
 
 	row->refused = true;
 	ep_journal_reject(ingest->stream, &rejection);
-	ep_counters_reject(&ingest->counters, rejection.stage, 1);
+	ep_counters_reject(ingest->counters, rejection.stage, 1);
 	if (row->event_id != NULL && OidIsValid(ingest->stream->id_table))
 		ep_dedupe_release(ingest, row->event_id);
 }

@@ -48,19 +48,19 @@ ep_catalog_owner(void)
 }
 
 void
-ep_catalog_append(const char *table, int natts, const Datum *values, const bool *nulls)
+ep_catalog_append(Oid table, int natts, const Datum *values, const bool *nulls)
 {
-	Relation relation = table_open(ep_catalog_relation(table), RowExclusiveLock);
+	Relation relation = table_open(table, RowExclusiveLock);
 	HeapTuple tuple;
 
 	if (RelationGetNumberOfAttributes(relation) != natts)
-		elog(ERROR, "table \"%s\" has %d columns, not %d", table, RelationGetNumberOfAttributes(relation),
-			 natts);
+		elog(ERROR, "table \"%s\" has %d columns, not %d", RelationGetRelationName(relation),
+			 RelationGetNumberOfAttributes(relation), natts);
 	tuple =
 		heap_form_tuple(RelationGetDescr(relation), unconstify(Datum *, values), unconstify(bool *, nulls));
 	CatalogTupleInsert(relation, tuple);
 	heap_freetuple(tuple);
-	table_close(relation, RowExclusiveLock);
+	table_close(relation, NoLock);
 }
 
 static uint64

@@ -42,7 +42,7 @@ extern uint64 ep_catalog_read(EpStatement *statement, Datum *values);
  * Append a row to one of our tables, values by column, without a plan: what every statement does must cost little.
  * Defaults are not filled, and there must be no triggers and no constraints but NOT NULL, which the caller keeps.
  */
-extern void ep_catalog_append(const char *table, int natts, const Datum *values, const bool *nulls);
+extern void ep_catalog_append(Oid table, int natts, const Datum *values, const bool *nulls);
 
 /* A value of SPI_tuptable: rows count from 0, columns from 1. Text is copied into the current context; NULL if null. */
 extern Datum ep_catalog_datum(uint64 row, int column, bool *isnull);

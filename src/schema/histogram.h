@@ -18,23 +18,25 @@
 typedef struct EpHistogram
 {
 	uint32 counts[EP_HISTOGRAM_BUCKETS];
+	int first, end; /* only buckets from first to end - 1 can be filled; end 0: none is */
 } EpHistogram;
 
 static inline void
 ep_histogram_add(EpHistogram *histogram, int64 microseconds)
 {
-	uint64 ms;
-	int exponent, step;
+	int bucket = 0;
 
-	if (microseconds < 1000)
+	if (microseconds >= 1000)
 	{
-		histogram->counts[0]++;
-		return;
+		uint64 ms = (uint64) microseconds / 1000;
+		int exponent = pg_leftmost_one_pos64(ms);
+		int step = (exponent >= 3 ? ms >> (exponent - 3) : ms << (3 - exponent)) & (EP_HISTOGRAM_STEPS - 1);
+
+		bucket = 1 + EP_HISTOGRAM_STEPS * exponent + step;
 	}
-	ms = (uint64) microseconds / 1000;
-	exponent = pg_leftmost_one_pos64(ms);
-	step = (exponent >= 3 ? ms >> (exponent - 3) : ms << (3 - exponent)) & (EP_HISTOGRAM_STEPS - 1);
-	histogram->counts[1 + EP_HISTOGRAM_STEPS * exponent + step]++;
+	histogram->counts[bucket]++;
+	histogram->first = histogram->end == 0 ? bucket : Min(histogram->first, bucket);
+	histogram->end = Max(histogram->end, bucket + 1);
 }
 
 #endif /* EP_SCHEMA_HISTOGRAM_H */

@@ -118,9 +118,14 @@ lag_datum(const EpHistogram *lag, bool *null)
 {
 	JsonbParseState *state = NULL;
 
-	for (int i = 0; i < EP_HISTOGRAM_BUCKETS; i++)
+	for (int i = lag->first; i < lag->end; i++)
 		if (lag->counts[i] != 0)
-			push_count(&state, psprintf("%d", i), lag->counts[i]);
+		{
+			char *name = palloc(12); /* until the value is made */
+
+			pg_ltoa(i, name);
+			push_count(&state, name, lag->counts[i]);
+		}
 	return counts_datum(&state, null);
 }
 
@@ -146,7 +151,7 @@ ep_journal_count(EpStream *stream, const EpCounters *counters)
 	nulls[9] = TIMESTAMP_NOT_FINITE(counters->last_event);
 	values[12] = rejected_datum(counters, &nulls[12]);
 	values[13] = lag_datum(&counters->lag, &nulls[13]);
-	ep_catalog_append("_counter", lengthof(values), values, nulls);
+	ep_catalog_append(stream->counter_table, lengthof(values), values, nulls);
 }
 
 void

@@ -365,6 +365,7 @@ build_stream(Oid raw_relation)
 	if (!ep_path_tree_init(&stream->paths, ep_palloc_allocator(context), MAX_PATHS))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	catalog = ep_catalog_relation(CATALOG_SIGNAL);
+	stream->counter_table = ep_catalog_relation("_counter");
 	building = stream;
 	load_stream_row(stream);
 	load_options(stream);

@@ -102,6 +102,7 @@ typedef struct EpStream
 	const char *const *options;             /* for the decoder: name, value, ..., NULL */
 	char *event_time, *event_id, *route_by; /* identities of the paths, or NULL */
 	char *event_time_path;                  /* as create_stream was given it, for messages */
+	Oid counter_table;                      /* _counter, that its name need not be looked up */
 	Oid id_table;                           /* "<stream>_ids" of event_id streams, else InvalidOid */
 	/* settings */
 	int lock_budget_ms;
