@@ -134,11 +134,11 @@ INSERT INTO app_raw (source, payload) VALUES ('nobody', '{"ts": "1999-02-04T00:0
 SELECT note FROM app WHERE event_time >= '1999-02-04';
 
 -- Nobody can pretend that there was a row.
-SELECT event_pipeline._capture(tableoid, ctid) FROM app_raw;
-SELECT event_pipeline._capture('odd'::regclass, '(0,1)');
+SELECT event_pipeline._capture(ctid) FROM app_raw;
+SELECT event_pipeline._capture('(0,1)');
 CREATE TABLE other (payload int);
 CREATE TRIGGER pretend AFTER INSERT ON other FOR EACH ROW
-    WHEN (event_pipeline._capture(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION event_pipeline._ingest();
+    WHEN (event_pipeline._capture(NEW.ctid)) EXECUTE FUNCTION event_pipeline._ingest();
 INSERT INTO other VALUES (1);
 CREATE FUNCTION pretend() RETURNS text LANGUAGE sql AS $$ INSERT INTO ingest_capture.other VALUES (2); SELECT '{"note": "pretended"}' $$;
 INSERT INTO app_raw (payload) SELECT pretend();

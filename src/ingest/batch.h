@@ -40,7 +40,6 @@ typedef struct EpRow
 typedef struct EpBatch
 {
 	MemoryContext context; /* reset by each flush */
-	MemoryContext tuples;  /* reset by each insertion */
 	EpRow rows[EP_BATCH_ROWS];
 	int count;
 	int slots; /* that writers keep from batch to batch */

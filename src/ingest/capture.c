@@ -52,7 +52,6 @@ struct EpCapture
 	EpStream *stream;
 	Relation leaf;
 	TupleTableSlot *slot;
-	AttrNumber raw_id, received_at, payload; /* in the leaf */
 	int64 run;
 	OffsetNumber next;
 	int64 marked_run; /* the row to go on from */
@@ -222,16 +221,28 @@ ep_capture_close(Oid raw_table)
 
 /* Leaves may number their columns otherwise than the table they were attached to. */
 static AttrNumber
-attribute_in_leaf(const EpCapture *capture, Relation root, AttrNumber attnum)
+attribute_in_leaf(Relation leaf, Relation root, AttrNumber attnum)
 {
 	const char *name = NameStr(TupleDescAttr(RelationGetDescr(root), attnum - 1)->attname);
-	TupleDesc leaf = RelationGetDescr(capture->leaf);
+	TupleDesc descriptor = RelationGetDescr(leaf);
 
-	for (int i = 0; i < leaf->natts; i++)
-		if (!TupleDescAttr(leaf, i)->attisdropped &&
-			strcmp(NameStr(TupleDescAttr(leaf, i)->attname), name) == 0)
+	for (int i = 0; i < descriptor->natts; i++)
+		if (!TupleDescAttr(descriptor, i)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(descriptor, i)->attname), name) == 0)
 			return i + 1;
-	elog(ERROR, "partition \"%s\" has no column \"%s\"", RelationGetRelationName(capture->leaf), name);
+	elog(ERROR, "partition \"%s\" has no column \"%s\"", RelationGetRelationName(leaf), name);
+}
+
+static void
+find_columns(EpStream *stream, Relation leaf)
+{
+	Relation root = table_open(stream->raw_relation, NoLock);
+
+	stream->leaf.relation = RelationGetRelid(leaf);
+	stream->leaf.raw_id = attribute_in_leaf(leaf, root, stream->raw_id);
+	stream->leaf.received_at = attribute_in_leaf(leaf, root, stream->received_at);
+	stream->leaf.payload = attribute_in_leaf(leaf, root, stream->payload);
+	table_close(root, NoLock);
 }
 
 static void
@@ -249,19 +260,14 @@ close_leaf(EpCapture *capture)
 static void
 open_leaf(EpCapture *capture, Oid relation)
 {
-	EpStream *stream = capture->stream;
 	MemoryContext old = MemoryContextSwitchTo(capture->context);
-	Relation root;
 
 	close_leaf(capture);
-	root = table_open(capture->raw_table, NoLock);
 	capture->leaf = table_open(relation, RowExclusiveLock);
 	capture->slot = table_slot_create(capture->leaf, NULL);
 	MemoryContextSwitchTo(old);
-	capture->raw_id = attribute_in_leaf(capture, root, stream->raw_id);
-	capture->received_at = attribute_in_leaf(capture, root, stream->received_at);
-	capture->payload = attribute_in_leaf(capture, root, stream->payload);
-	table_close(root, NoLock);
+	if (capture->stream->leaf.relation != relation)
+		find_columns(capture->stream, capture->leaf);
 }
 
 static void
@@ -313,7 +319,7 @@ fetch_updated(EpCapture *capture, ItemPointer place)
 static Departed *
 find_departed(EpCapture *capture, bool before)
 {
-	int64 raw_id = int64_attribute(capture->slot, capture->raw_id);
+	int64 raw_id = int64_attribute(capture->slot, capture->stream->leaf.raw_id);
 	Departed *departed = hash_search(capture->departed, &raw_id, HASH_FIND, NULL);
 
 	if (departed == NULL || (capture->forgotten + capture->run >= departed->run) != before)
@@ -380,9 +386,9 @@ next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *row)
 
 	if (!fetch(capture))
 		return false;
-	row->raw_id = int64_attribute(capture->slot, capture->raw_id);
-	row->received_at = int64_attribute(capture->slot, capture->received_at);
-	payload = slot_getattr(capture->slot, capture->payload, &isnull);
+	row->raw_id = int64_attribute(capture->slot, capture->stream->leaf.raw_id);
+	row->received_at = int64_attribute(capture->slot, capture->stream->leaf.received_at);
+	payload = slot_getattr(capture->slot, capture->stream->leaf.payload, &isnull);
 	row->payload = NULL;
 	row->length = 0;
 	if (!isnull)

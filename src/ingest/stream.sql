@@ -7,9 +7,9 @@ CREATE FUNCTION _ingest() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ep_ingest_trigger';
 COMMENT ON FUNCTION _ingest() IS 'statement trigger of raw tables: decode, flatten, evolve, write, account';
 
-CREATE FUNCTION _capture(leaf oid, place tid) RETURNS boolean
+CREATE FUNCTION _capture(place tid) RETURNS boolean
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture';
-COMMENT ON FUNCTION _capture(oid, tid) IS 'notes where a raw row was stored, for the end of the statement; always false';
+COMMENT ON FUNCTION _capture(tid) IS 'notes where a raw row was stored, for the end of the statement; always false';
 
 CREATE FUNCTION _capture_departed(raw_table regclass, raw_id bigint) RETURNS boolean
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture_departed';
@@ -153,7 +153,7 @@ BEGIN
     EXECUTE pg_catalog.format($sql$
         CREATE TRIGGER _ep_begin BEFORE INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_capture AFTER INSERT ON %1$s FOR EACH ROW
-            WHEN (@extschema@._capture(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION @extschema@._ingest();
+            WHEN (@extschema@._capture(NEW.ctid)) EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_departed BEFORE DELETE ON %1$s FOR EACH ROW
             WHEN (@extschema@._capture_departed(%1$L, OLD.raw_id)) EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);

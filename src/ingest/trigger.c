@@ -79,12 +79,26 @@ check_called_by_trigger(FmgrInfo *function)
 {
 	FuncExpr *call = (FuncExpr *) function->fn_expr;
 
-	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != 2 ||
-		!is_new_column(linitial(call->args), TableOidAttributeNumber) ||
-		!is_new_column(lsecond(call->args), SelfItemPointerAttributeNumber))
+	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != 1 ||
+		!is_new_column(linitial(call->args), SelfItemPointerAttributeNumber))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function \"_capture\" was not called by the trigger of a raw table")));
 	function->fn_extra = call; /* checked */
+}
+
+/*
+ * A system column comes from the slot of its row (slot_getsysattr), and ctid as a pointer to where it is in there.  The slot
+ * knows the table, too: NEW.tableoid would be one more argument that the server reads again for every statement.
+ */
+static const TupleTableSlot *
+slot_around(const ItemPointerData *place)
+{
+	const TupleTableSlot *slot =
+		(const TupleTableSlot *) ((const char *) place - offsetof(TupleTableSlot, tts_tid));
+
+	if (!IsA(slot, TupleTableSlot))
+		elog(ERROR, "NEW.ctid is not in a slot");
+	return slot;
 }
 
 EP_FUNCTION(ep_capture);
@@ -92,11 +106,12 @@ EP_FUNCTION(ep_capture);
 Datum
 ep_capture(PG_FUNCTION_ARGS)
 {
+	ItemPointer place = (ItemPointer) PG_GETARG_POINTER(0);
 	EpCapture *capture;
 
 	if (fcinfo->flinfo->fn_extra == NULL)
 		check_called_by_trigger(fcinfo->flinfo);
-	capture = ep_capture_row(PG_GETARG_OID(0), (ItemPointer) PG_GETARG_POINTER(1));
+	capture = ep_capture_row(slot_around(place)->tts_tableOid, place);
 	if (capture != NULL)
 		take(capture);
 	PG_RETURN_BOOL(false);

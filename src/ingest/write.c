@@ -116,7 +116,6 @@ ep_write_begin(EpIngest *ingest)
 	EpBatch *batch = MemoryContextAlloc(ingest->context, sizeof(EpBatch));
 
 	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
-	batch->tuples = AllocSetContextCreate(ingest->context, "event_pipeline tuples", ALLOCSET_DEFAULT_SIZES);
 	batch->count = batch->slots = 0;
 	ingest->batch = batch;
 }
@@ -127,7 +126,6 @@ ep_write_end(EpIngest *ingest)
 	ep_writer_flush(ingest, ingest->batch);
 	ep_writer_finish(ingest);
 	MemoryContextDelete(ingest->batch->context);
-	MemoryContextDelete(ingest->batch->tuples);
 	pfree(ingest->batch);
 	ingest->batch = NULL;
 }

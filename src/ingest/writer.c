@@ -270,7 +270,7 @@ ep_writer_open(EpIngest *ingest, EpTargetWork *work)
 	MemoryContext old = MemoryContextSwitchTo(ingest->context);
 	EpWriter *writer = palloc0(sizeof(EpWriter));
 
-	writer->relation = table_open(work->target->relation, RowExclusiveLock);
+	writer->relation = table_open(work->target->relation, NoLock); /* ep_ingest_hold took it */
 	ep_target_check_tracked(ingest->stream, work->target);
 	writer->by_sql = table_needs_sql(writer->relation, ep_coverage_of(ingest->stream, work->target));
 	prepare_defaults(ingest, writer);
@@ -492,7 +492,7 @@ typedef struct LeafInsert
 	EpWriter *writer;
 	Leaf *leaf;
 	int from, to;          /* rows [from, to) */
-	MemoryContext context; /* for the tuples as they are stored */
+	MemoryContext context; /* for the tuples as they are stored; soon reset */
 } LeafInsert;
 
 /* The row with its defaults, as the leaf numbers its columns. */
@@ -537,7 +537,6 @@ insert_into_leaf(void *argument)
 	old = MemoryContextSwitchTo(insert->context);
 	table_multi_insert(leaf->relation, slots, count, command, 0, leaf->bulk);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(insert->context);
 	if (leaf->info != NULL)
 		insert_index_tuples(leaf, slots, count, estate);
 	return true;
@@ -697,7 +696,7 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
 	for (int i = 0; i < leaf->count; i++)
 	{
-		LeafInsert insert = {writer, leaf, i, i + 1, ingest->batch->tuples};
+		LeafInsert insert = {writer, leaf, i, i + 1, ingest->event_context};
 		ErrorData *error;
 
 		if (ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error))
@@ -713,7 +712,7 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 static void
 flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
-	LeafInsert insert = {writer, leaf, 0, leaf->count, ingest->batch->tuples};
+	LeafInsert insert = {writer, leaf, 0, leaf->count, ingest->event_context};
 	ErrorData *error;
 	bool done;
 

@@ -37,7 +37,7 @@ AS $$
                jsonb_object_agg(p.key, p.events) FILTER (WHERE p.what = 'lag') AS lag
         FROM (SELECT g.stream_id, g.slot, e.what, e.key, sum(e.value::bigint) AS events
               FROM gone g, LATERAL (SELECT 'rejected', r.* FROM jsonb_each_text(g.rejected_at) r
-                                    UNION ALL SELECT 'lag', l.* FROM jsonb_each_text(g.lag) l) e (what, key, value)
+                                    UNION ALL SELECT 'lag', l.* FROM jsonb_each_text(@extschema@._counter_lag(g.lag, g.lag_bucket, g.typed)) l) e (what, key, value)
               GROUP BY 1, 2, 3, 4) p
         GROUP BY 1, 2)
     INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,

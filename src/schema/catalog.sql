@@ -139,7 +139,8 @@ CREATE TABLE _counter (
     discarded  bigint NOT NULL DEFAULT 0, -- events that the contract dropped
     discarded_values bigint NOT NULL DEFAULT 0, -- attributes that it dropped of typed events
     rejected_at jsonb,                  -- {"stage": events}
-    lag        jsonb                    -- {"bucket": events}, see schema/histogram.h
+    lag        jsonb,                   -- {"bucket": events}, see schema/histogram.h
+    lag_bucket int                      -- instead of lag, where one bucket has all typed events
 );
 COMMENT ON TABLE _counter IS 'what each statement did, in numbers';
 

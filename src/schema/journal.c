@@ -129,6 +129,15 @@ lag_datum(const EpHistogram *lag, bool *null)
 	return counts_datum(&state, null);
 }
 
+/* That of a statement of one event, say: then the bucket's number is all there is to tell. */
+static bool
+is_one_bucket(const EpCounters *counters)
+{
+	const EpHistogram *lag = &counters->lag;
+
+	return lag->end == lag->first + 1 && lag->counts[lag->first] == counters->typed;
+}
+
 void
 ep_journal_count(EpStream *stream, const EpCounters *counters)
 {
@@ -145,12 +154,16 @@ ep_journal_count(EpStream *stream, const EpCounters *counters)
 					  Int64GetDatum(counters->discarded),
 					  Int64GetDatum(counters->discarded_values),
 					  (Datum) 0,
-					  (Datum) 0};
+					  (Datum) 0,
+					  Int32GetDatum(counters->lag.first)};
 	bool nulls[lengthof(values)] = {false};
 
 	nulls[9] = TIMESTAMP_NOT_FINITE(counters->last_event);
 	values[12] = rejected_datum(counters, &nulls[12]);
-	values[13] = lag_datum(&counters->lag, &nulls[13]);
+	nulls[13] = is_one_bucket(counters);
+	nulls[14] = !nulls[13];
+	if (nulls[14])
+		values[13] = lag_datum(&counters->lag, &nulls[13]);
 	ep_catalog_append(stream->counter_table, lengthof(values), values, nulls);
 }
 

@@ -126,6 +126,11 @@ typedef struct EpStream
 	EpTarget **targets;
 	int target_count;
 	AttrNumber raw_id, received_at, payload; /* of the raw table */
+	struct
+	{
+		Oid relation; /* InvalidOid: none yet */
+		AttrNumber raw_id, received_at, payload;
+	} leaf; /* of the raw table, the one that was read last */
 	bool stale;
 } EpStream;
 

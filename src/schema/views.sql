@@ -78,6 +78,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION _histogram_quantile(jsonb, double precision) IS 'a quantile of a histogram of schema/histogram.h: the middle of its bucket, within 6 %';
 
+CREATE FUNCTION _counter_lag(lag jsonb, lag_bucket int, typed bigint) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN lag_bucket IS NULL THEN lag ELSE jsonb_build_object(lag_bucket, typed) END $$;
+COMMENT ON FUNCTION _counter_lag(jsonb, int, bigint) IS 'the histogram of lags of a row of _counter';
+
 CREATE VIEW streams AS
 SELECT CASE WHEN c.oid IS NOT NULL THEN s.event_table::text END AS stream, s.raw_table, s.format, s.message_type, s.event_time, s.event_id, s.route_by,
        s.partition_interval, s.raw_retention, s.retention, s.settings, s.contract, s.created_at
@@ -107,7 +112,7 @@ JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 LEFT JOIN _counter n USING (stream_id)
 LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(h.bucket, h.events)
-    FROM (SELECT e.key, sum(e.value::bigint) FROM _counter m, jsonb_each_text(m.lag) e WHERE m.stream_id = s.stream_id
+    FROM (SELECT e.key, sum(e.value::bigint) FROM _counter m, jsonb_each_text(_counter_lag(m.lag, m.lag_bucket, m.typed)) e WHERE m.stream_id = s.stream_id
           GROUP BY e.key) h (bucket, events)) lag (histogram) ON true
 WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
 GROUP BY s.stream_id, s.event_table, s.format, lag.histogram;
