@@ -21,6 +21,7 @@ CREATE TABLE _rollup (
     rollup_id    int PRIMARY KEY DEFAULT nextval('@extschema@._rollup_id_seq'),
     relation     regclass NOT NULL UNIQUE,
     live         regclass,              -- the view that is exact at read time
+    bi           regclass,              -- the same with sketches as numbers; NULL: it has none
     live_key     bigint,                -- what proves to its functions that one may read it
     owner        regrole NOT NULL,      -- runs the query, whoever owns the table by now
     target_id    int NOT NULL,          -- the event table it reads; outlived by the rollup. Below 0: -rollup_id of the rollup it reads
@@ -374,6 +375,7 @@ DECLARE
     plain  text := @extschema@._rollup_statement(query);
     made   regclass;
     below  record;
+    view   regclass;
     secret bigint := ('x' || left(md5(gen_random_uuid()::text), 15))::bit(60)::bigint;
     id     int := nextval('@extschema@._rollup_id_seq');
 BEGIN
@@ -396,9 +398,10 @@ BEGIN
             HINT = 'The live view of a rollup reads that of its source.';
     END IF;
     made := @extschema@._rollup_make_table(rollup, plain, bucket, time_zone, reads, path);
-    INSERT INTO @extschema@._rollup (rollup_id, relation, live, live_key, owner, target_id, source, query, live_query, search_path, bucket,
+    view := @extschema@._rollup_make_live(id, made, secret);
+    INSERT INTO @extschema@._rollup (rollup_id, relation, live, bi, live_key, owner, target_id, source, query, live_query, search_path, bucket,
                                      time_zone, lookaround)
-    VALUES (id, made, @extschema@._rollup_make_live(id, made, secret), secret, me, target, reads, plain,
+    VALUES (id, made, view, @extschema@._rollup_make_bi(made, view), secret, me, target, reads, plain,
             @extschema@._rollup_live_query(plain, path, time_zone, reads, below.live), path, bucket, time_zone,
             @extschema@._rollup_reach(lookaround));
     PERFORM @extschema@._rollup_attach(id);
@@ -437,6 +440,7 @@ AS $$
 DECLARE
     r     @extschema@._rollup;
     above text;
+    view  regclass;
 BEGIN
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     SELECT string_agg(u::text, ', ') INTO above FROM @extschema@._rollup_readers(id) u;
@@ -444,9 +448,11 @@ BEGIN
         RAISE EXCEPTION 'cannot drop rollup % because other rollups read it', r.relation USING ERRCODE = 'dependent_objects_still_exist',
             DETAIL = format('Over it: %s.', above), HINT = 'Drop those first, the last before the others.';
     END IF;
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live) THEN     -- somebody may have dropped it
-        EXECUTE format('DROP VIEW %s', r.live);
-    END IF;
+    FOREACH view IN ARRAY ARRAY[r.bi, r.live] LOOP
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = view) THEN   -- somebody may have dropped it
+            EXECUTE format('DROP VIEW %s', view);
+        END IF;
+    END LOOP;
     EXECUTE format('DROP TABLE %s', r.relation);
     DELETE FROM @extschema@._rollup o WHERE o.rollup_id = id;
     PERFORM @extschema@._rollup_detach(id);
@@ -476,7 +482,7 @@ LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT @extschema@._rollup_drop(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1));
 END;
-COMMENT ON FUNCTION drop_rollup(text) IS 'drop a rollup with its table and its live view';
+COMMENT ON FUNCTION drop_rollup(text) IS 'drop a rollup with its table and its views';
 
 CREATE FUNCTION _rollup_alter(id int, new_query text) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

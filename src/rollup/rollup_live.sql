@@ -105,3 +105,42 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _rollup_make_live(int, regclass, bigint) IS 'make the live view of a new rollup';
+
+-- Sketches, which can be merged from level to level, as numbers: of the extensions hll and tdigest, where a rollup uses them.
+CREATE FUNCTION _rollup_finalised(named name, column_type oid) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE e.extname
+        WHEN 'hll' THEN format('round(%I.hll_cardinality(l.%I))::bigint AS %2$I', n.nspname, named)
+        WHEN 'tdigest' THEN (
+            SELECT string_agg(format('(SELECT %I.tdigest_percentile(s.d, %s) FROM (VALUES (l.%I)) s(d)) AS %I', n.nspname, p, named, named || suffix), ', ' ORDER BY p)
+            FROM (VALUES (0.5, '_p50'), (0.9, '_p90'), (0.99, '_p99')) v (p, suffix)) END
+    FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.oid = column_type AND t.typname = e.extname
+$$;
+COMMENT ON FUNCTION _rollup_finalised(name, oid) IS 'a column of sketches as numbers: distinct values of hll, p50, p90 and p99 of tdigest; NULL for other columns';
+
+-- Run as the rollup's owner.
+CREATE FUNCTION _rollup_make_bi(relation regclass, live regclass) RETURNS regclass
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    view  text := (SELECT format('%I.%I', n.nspname, c.relname || '_bi') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
+    shown text;
+    found boolean;
+BEGIN
+    SELECT string_agg(coalesce(f.numbers, format('l.%I', a.attname)), ', ' ORDER BY a.attnum), bool_or(f.numbers IS NOT NULL)
+    INTO shown, found
+    FROM pg_attribute a, LATERAL (SELECT @extschema@._rollup_finalised(a.attname, a.atttypid) AS numbers) f
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT found THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('CREATE VIEW %s AS SELECT %s FROM %s l', view, shown, live);
+    EXECUTE format('COMMENT ON VIEW %s IS %L', view, format('rollup %s, exact at read time, its sketches as numbers', relation));
+    EXECUTE format('COMMENT ON COLUMN %s.bucket IS %L', view, col_description(relation, 1));
+    RETURN view::regclass;
+END
+$$;
+COMMENT ON FUNCTION _rollup_make_bi(regclass, regclass) IS 'make the view of a new rollup that shows sketches as numbers; NULL when it has none';

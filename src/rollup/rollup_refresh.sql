@@ -251,7 +251,7 @@ COMMENT ON FUNCTION verify_rollup(text, int) IS
 CREATE VIEW rollup_status WITH (security_invoker = true) AS
 SELECT r.relation AS rollup, r.source, r.bucket, r.time_zone, b.buckets, n.dirty,
        now() - b.oldest AS oldest_dirty_age, b.too_late, r.last_success, r.last_error, r.failures, r.version,
-       CASE WHEN n.dirty = 0 THEN interval '0' ELSE now() - coalesce(least(b.oldest, r.last_success), r.created_at) END AS lag, r.live
+       CASE WHEN n.dirty = 0 THEN interval '0' ELSE now() - coalesce(least(b.oldest, r.last_success), r.created_at) END AS lag, r.live, r.bi
 FROM _rollup r, LATERAL (
     SELECT count(*) AS buckets,
            min(d.dirty_since) FILTER (WHERE NOT frozen) AS oldest,
@@ -270,6 +270,7 @@ COMMENT ON COLUMN rollup_status.last_error IS 'of the last bucket that failed, a
 COMMENT ON COLUMN rollup_status.failures IS 'refreshes in a row in which some bucket failed';
 COMMENT ON COLUMN rollup_status.version IS 'of the query: alter_rollup() raises it';
 COMMENT ON COLUMN rollup_status.lag IS 'for how long, at most, the table has not been what its events give; 0 when it is';
+COMMENT ON COLUMN rollup_status.bi IS 'the same with sketches as numbers, where the rollup has any';
 COMMENT ON COLUMN rollup_status.live IS 'the view that is exact at read time';
 
 CREATE VIEW rollup_late WITH (security_invoker = true) AS
