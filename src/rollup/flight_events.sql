@@ -7,63 +7,56 @@
 --   - rows that are gone or were updated: triggers on the event table note their drones in _flight_gone;
 --   - flights that are open, or timed out: they hang on as_of.
 
-CREATE FUNCTION _flight_column_kind(name name) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN name IN ('event_id', 'drone_id', 'type', 'boot_id', 'upload_id') THEN 'id'
-                WHEN name IN ('device_uptime_ms', 'gps_week', 'gps_tow_ms', 'gps_fix', 'seq') THEN 'number'
-                WHEN name IN ('device_clock', 'gps_time', 'received_at') THEN 'time' END
-$$;
-COMMENT ON FUNCTION _flight_column_kind(name) IS 'what pair_flights() reads in a column of this name: id, number or time; NULL: nothing';
-
 -- In a stream's event table the attributes count, by their path: a payload's own received_at is in received_at_, because
 -- received_at says when the raw row arrived. Values that misfit an attribute's column are in its variant columns.
-CREATE FUNCTION _flight_columns(events_relation regclass, name name)
-RETURNS TABLE (column_name name, column_type regtype, fits boolean, place int)
+CREATE FUNCTION _flight_columns(events_relation regclass)
+RETURNS TABLE (name name, kind text, column_name name, column_type regtype, fits boolean)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH attribute AS (
-        SELECT DISTINCT s.column_name, s.column_type FROM @extschema@.stream_columns s
-        WHERE s.target = $1 AND replace(lower(s.path), '_', '') = replace($2::text, '_', '')),
+    WITH wanted (name, kind) AS (
+        SELECT n, k FROM (VALUES ('id', '{event_id,drone_id,type,boot_id,upload_id}'::name[]),
+                                 ('number', '{device_uptime_ms,gps_week,gps_tow_ms,gps_fix,seq}'),
+                                 ('time', '{device_clock,gps_time,received_at}')) v (k, names), unnest(names) n),
+    attribute AS (
+        SELECT DISTINCT w.name, w.kind, s.column_name, s.column_type
+        FROM @extschema@.stream_columns s JOIN wanted w ON replace(lower(s.path), '_', '') = replace(w.name::text, '_', '')
+        WHERE s.target = events_relation),
     found AS (
-        SELECT column_name, column_type FROM attribute
+        SELECT * FROM attribute
         UNION ALL
-        SELECT a.attname, a.atttypid::regtype FROM pg_attribute a
-        WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM attribute))
-    SELECT column_name, column_type,
-           CASE @extschema@._flight_column_kind($2)
-               WHEN 'id' THEN true
-               WHEN 'number' THEN column_type IN ('int2', 'int4', 'int8', 'float4', 'float8', 'numeric')
-               ELSE column_type IN ('timestamptz', 'timestamp', 'text', 'varchar') END,
-           length(column_name::text)
+        SELECT w.name, w.kind, a.attname, a.atttypid::regtype FROM pg_attribute a JOIN wanted w ON a.attname = w.name
+        WHERE a.attrelid = events_relation AND a.attnum > 0 AND NOT a.attisdropped AND w.name NOT IN (SELECT t.name FROM attribute t))
+    SELECT name, kind, column_name, column_type,
+           CASE kind WHEN 'id' THEN true
+                     WHEN 'number' THEN column_type IN ('int2', 'int4', 'int8', 'float4', 'float8', 'numeric')
+                     ELSE column_type IN ('timestamptz', 'timestamp', 'text', 'varchar') END
     FROM found
 $$;
-COMMENT ON FUNCTION _flight_columns(regclass, name) IS 'the columns of a relation that have what pair_flights() calls by this name, variants after the first';
+COMMENT ON FUNCTION _flight_columns(regclass) IS 'the columns of a relation that have what pair_flights() reads, and by which name';
 
-CREATE FUNCTION _flight_expression(events_relation regclass, name name) RETURNS text
+-- A variant's name is longer than its first column's.
+CREATE FUNCTION _flight_expressions(events_relation regclass) RETURNS TABLE (name name, expression text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE
-        WHEN count(*) FILTER (WHERE fits) = 0 THEN (array_agg(quote_ident(column_name) ORDER BY place))[1]
-        WHEN count(*) FILTER (WHERE fits) = 1 OR @extschema@._flight_column_kind($2) = 'time'
-            THEN (array_agg(quote_ident(column_name) ORDER BY place) FILTER (WHERE fits))[1]
+    SELECT name, CASE
+        WHEN count(*) FILTER (WHERE fits) = 0 THEN (array_agg(quote_ident(column_name) ORDER BY length(column_name::text)))[1]
+        WHEN count(*) FILTER (WHERE fits) = 1 OR kind = 'time'
+            THEN (array_agg(quote_ident(column_name) ORDER BY length(column_name::text)) FILTER (WHERE fits))[1]
         ELSE format('coalesce(%s)', string_agg(
-            format('%I::pg_catalog.%s', column_name, CASE @extschema@._flight_column_kind($2) WHEN 'id' THEN 'text' ELSE 'numeric' END),
-            ', ' ORDER BY place) FILTER (WHERE fits)) END
-    FROM @extschema@._flight_columns($1, $2) HAVING count(*) > 0
+            format('%I::pg_catalog.%s', column_name, CASE kind WHEN 'id' THEN 'text' ELSE 'numeric' END),
+            ', ' ORDER BY length(column_name::text)) FILTER (WHERE fits)) END
+    FROM @extschema@._flight_columns(events_relation) GROUP BY name, kind
 $$;
-COMMENT ON FUNCTION _flight_expression(regclass, name) IS 'where a relation has what pair_flights() calls by this name; NULL: nowhere';
+COMMENT ON FUNCTION _flight_expressions(regclass) IS 'where a relation has what pair_flights() reads';
 
 CREATE FUNCTION _flight_events_query(events_relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format('SELECT * FROM (SELECT %s FROM %s) e',
                   string_agg(format('%s AS %I', x.expression, x.name), ', ' ORDER BY x.name), events_relation)
-    FROM (SELECT n AS name, @extschema@._flight_expression(events_relation, n) AS expression
-          FROM unnest('{event_id,drone_id,type,boot_id,device_uptime_ms,device_clock,gps_time,gps_week,gps_tow_ms,gps_fix,received_at,upload_id,seq}'::name[]) n
+    FROM (SELECT * FROM @extschema@._flight_expressions(events_relation)
           UNION ALL
           SELECT '_ep_event_time', 'event_time' FROM @extschema@.stream_tables t WHERE t.target = events_relation) x
-    WHERE x.expression IS NOT NULL
 $$;
 COMMENT ON FUNCTION _flight_events_query(regclass) IS 'the events of a relation for pair_flights(): the attributes of a stream, else the columns';
 
@@ -71,9 +64,10 @@ COMMENT ON FUNCTION _flight_events_query(regclass) IS 'the events of a relation 
 CREATE FUNCTION _flight_drone_expression(events_relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('(%s)::pg_catalog.text', @extschema@._flight_expression(events_relation, 'drone_id'))
-    WHERE NOT EXISTS (SELECT FROM @extschema@._flight_columns(events_relation, 'drone_id') c
-                      WHERE c.column_type NOT IN ('text', 'varchar', 'int2', 'int4', 'int8', 'numeric', 'uuid'))
+    SELECT format('(%s)::pg_catalog.text', e.expression) FROM @extschema@._flight_expressions(events_relation) e
+    WHERE e.name = 'drone_id'
+      AND NOT EXISTS (SELECT FROM @extschema@._flight_columns(events_relation) c
+                      WHERE c.name = 'drone_id' AND c.column_type NOT IN ('text', 'varchar', 'int2', 'int4', 'int8', 'numeric', 'uuid'))
 $$;
 COMMENT ON FUNCTION _flight_drone_expression(regclass) IS 'the drone of an event as text; NULL where changes cannot be told drone by drone';
 

@@ -1,6 +1,6 @@
 /*
  * flight_table.c
- *	  create_flight_table, refresh_flight_table, drop_flight_table.
+ *	  create_flight_table, refresh_flight_table, drop_flight_table; create_fleet_rollup, drop_fleet_rollup.
  *
  * These find out who is asking and what the names mean; the work is SQL (flight_table.sql), run as the owner of
  * the flight table in a security-restricted context, or on our catalog as the extension's owner.
@@ -26,6 +26,8 @@
 EP_FUNCTION(ep_create_flight_table);
 EP_FUNCTION(ep_refresh_flight_table);
 EP_FUNCTION(ep_drop_flight_table);
+EP_FUNCTION(ep_create_fleet_rollup);
+EP_FUNCTION(ep_drop_fleet_rollup);
 
 static Oid
 relation_named(text *name, const char *what)
@@ -40,13 +42,13 @@ relation_named(text *name, const char *what)
 
 /* The relation, which the current user must own. */
 static Oid
-owned_flight_table(text *name)
+owned_relation(text *name, const char *what)
 {
-	Oid relation = relation_named(name, "flight table");
+	Oid relation = relation_named(name, what);
 
 	if (!ep_owns_relation(relation, GetUserId()))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be owner of flight table \"%s\"", get_rel_name(relation))));
+						errmsg("must be owner of %s \"%s\"", what, get_rel_name(relation))));
 	return relation;
 }
 
@@ -91,23 +93,51 @@ is_query(const char *text)
 	return false;
 }
 
-/* Make the empty table as the current user, along its search_path. */
-static Oid
-make_table(text *name)
+/* Schema and name, as names, of a table that is to be made along the search_path; an error when it is there. */
+static void
+name_new_table(text *name, Datum *values)
 {
 	char *table;
 	Oid schema = QualifiedNameGetCreationNamespace(textToQualifiedNameList(name), &table);
-	Oid types[] = {NAMEOID, NAMEOID};
-	Datum values[2];
-	bool isnull;
 
 	if (OidIsValid(get_relname_relid(table, schema)))
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" exists already", table),
 						errhint("Choose another name, or drop it first.")));
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(get_namespace_name(schema)));
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(table));
+}
+
+/* Make the empty table as the current user. */
+static Oid
+make_table(text *name)
+{
+	Oid types[] = {NAMEOID, NAMEOID};
+	Datum values[2];
+	bool isnull;
+
+	name_new_table(name, values);
 	SPI_execute_with_args("SELECT event_pipeline._flight_table_make($1, $2)", 2, types, values, NULL, false,
 						  1);
+	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* Make and fill a fleet rollup as the owner of its flights. */
+static Oid
+make_fleet_rollup(text *name, Oid flights, Datum time_zone)
+{
+	Oid types[] = {NAMEOID, NAMEOID, REGCLASSOID, TEXTOID};
+	Datum values[] = {0, 0, ObjectIdGetDatum(flights), time_zone};
+	EpRole saved;
+	int settings;
+	bool isnull;
+
+	name_new_table(name, values);
+	saved = ep_role_enter_owner(owner_of(flights));
+	settings = ep_settings_pin();
+	SPI_execute_with_args("SELECT event_pipeline._fleet_rollup_make($1, $2, $3, $4)", lengthof(types), types,
+						  values, NULL, false, 1);
+	ep_settings_unpin(settings);
+	ep_role_leave(saved);
 	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
@@ -197,7 +227,7 @@ ep_create_flight_table(PG_FUNCTION_ARGS)
 Datum
 ep_refresh_flight_table(PG_FUNCTION_ARGS)
 {
-	Oid relation = owned_flight_table(PG_GETARG_TEXT_PP(0));
+	Oid relation = owned_relation(PG_GETARG_TEXT_PP(0), "flight table");
 	int64 changed;
 
 	SPI_connect();
@@ -211,7 +241,7 @@ Datum
 ep_drop_flight_table(PG_FUNCTION_ARGS)
 {
 	static EpStatement forget = {"SELECT event_pipeline._flight_table_forget($1)", 1, {REGCLASSOID}};
-	Oid relation = owned_flight_table(PG_GETARG_TEXT_PP(0));
+	Oid relation = owned_relation(PG_GETARG_TEXT_PP(0), "flight table");
 	Datum value = ObjectIdGetDatum(relation);
 	char *name = ep_relation_name(relation);
 	bool isnull;
@@ -221,6 +251,49 @@ ep_drop_flight_table(PG_FUNCTION_ARGS)
 	if (!DatumGetBool(ep_catalog_datum(0, 1, &isnull)))
 		no_flight_table(relation);
 	SPI_execute(psprintf("DROP TABLE %s", name), false, 0);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* create_fleet_rollup(name text, flight_table text, time_zone text) returns regclass */
+Datum
+ep_create_fleet_rollup(PG_FUNCTION_ARGS)
+{
+	static EpStatement lock = {"SELECT event_pipeline._flight_table_lock(relation)"
+							   " FROM event_pipeline._flight_table WHERE relation = $1",
+							   1,
+							   {REGCLASSOID}};
+	static EpStatement add = {
+		"INSERT INTO event_pipeline._fleet_rollup (relation, flights, time_zone) VALUES ($1, $2, $3)",
+		3,
+		{REGCLASSOID, REGCLASSOID, TEXTOID}};
+	Oid flights = owned_relation(PG_GETARG_TEXT_PP(1), "flight table");
+	Datum values[] = {0, ObjectIdGetDatum(flights), PG_GETARG_DATUM(2)};
+
+	SPI_connect();
+	if (ep_catalog_run(&lock, &values[1], NULL) == 0)
+		no_flight_table(flights);
+	values[0] = ObjectIdGetDatum(make_fleet_rollup(PG_GETARG_TEXT_PP(0), flights, values[2]));
+	ep_catalog_run(&add, values, NULL);
+	SPI_finish();
+	PG_RETURN_DATUM(values[0]);
+}
+
+/* drop_fleet_rollup(name text) returns void */
+Datum
+ep_drop_fleet_rollup(PG_FUNCTION_ARGS)
+{
+	static EpStatement forget = {
+		"DELETE FROM event_pipeline._fleet_rollup WHERE relation = $1 RETURNING true", 1, {REGCLASSOID}};
+	Oid relation = owned_relation(PG_GETARG_TEXT_PP(0), "fleet rollup");
+	Datum value = ObjectIdGetDatum(relation);
+
+	SPI_connect();
+	if (ep_catalog_run(&forget, &value, NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a fleet rollup", get_rel_name(relation)),
+						errhint("Fleet rollups are made by event_pipeline.create_fleet_rollup().")));
+	SPI_execute(psprintf("DROP TABLE %s", ep_relation_name(relation)), false, 0);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

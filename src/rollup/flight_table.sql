@@ -40,7 +40,7 @@ COMMENT ON FUNCTION refresh_flight_table(text, timestamptz) IS 'bring a flight t
 
 CREATE FUNCTION drop_flight_table(name text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_drop_flight_table';
-COMMENT ON FUNCTION drop_flight_table(text) IS 'drop a flight table; its events stay';
+COMMENT ON FUNCTION drop_flight_table(text) IS 'drop a flight table; its events stay, and fleet rollups over it keep their rows';
 
 -- The telemetry tables beside a gpmf stream's event table, by the name of the sample stream; NULL where there is none.
 CREATE FUNCTION _flight_samples(telemetry regclass, fourcc text) RETURNS regclass
@@ -67,7 +67,9 @@ CREATE TYPE _flight_work AS (
     granules             timestamptz[],  -- quarter hours with new events
     newer_than           xid,            -- written by this transaction or a later one
     drones               text[],         -- whose events were updated or deleted
-    sample_granules      timestamptz[]   -- quarter hours with new telemetry
+    sample_granules      timestamptz[],  -- quarter hours with new telemetry
+    fleets               regclass[],     -- the fleet rollups over it
+    fleet_zones          text[]
 );
 COMMENT ON TYPE _flight_work IS 'what a refresh of a flight table has to do';
 
@@ -140,6 +142,8 @@ BEGIN
     work.samples_frozen_until := f.samples_frozen_until;
     work.events_relation := f.events_relation;
     work.sample_granules := '{}';
+    SELECT array_agg(r.relation ORDER BY r.relation), array_agg(r.time_zone ORDER BY r.relation) INTO work.fleets, work.fleet_zones
+    FROM @extschema@._fleet_rollup r JOIN pg_class c ON c.oid = r.relation WHERE r.flights = flight_relation;
     work.everything := f.query IS DISTINCT FROM work.query
         OR NOT EXISTS (SELECT FROM @extschema@._target t WHERE t.relation = f.events_relation);
     UPDATE @extschema@._flight_table o SET query = work.query WHERE o.relation = flight_relation AND o.query IS DISTINCT FROM work.query;
@@ -177,6 +181,7 @@ DECLARE
     flight_table int;
 BEGIN
     DELETE FROM @extschema@._flight_table f WHERE f.relation = flight_relation RETURNING f.flight_table_id INTO flight_table;
+    DELETE FROM @extschema@._fleet_rollup r WHERE r.flights = flight_relation;
     PERFORM @extschema@._invalidation_detach('flight_table:' || flight_table);
     RETURN flight_table IS NOT NULL;
 END
@@ -187,10 +192,11 @@ REVOKE ALL ON FUNCTION _flight_table_forget(regclass) FROM PUBLIC;
 CREATE FUNCTION _flight_table_sweep() RETURNS bigint
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+    DELETE FROM @extschema@._fleet_rollup r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation);
     SELECT count(@extschema@._flight_table_forget(f.relation))
     FROM @extschema@._flight_table f WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = f.relation)
 $$;
-COMMENT ON FUNCTION _flight_table_sweep() IS 'forget flight tables that somebody dropped by DROP TABLE; gives how many';
+COMMENT ON FUNCTION _flight_table_sweep() IS 'forget flight tables and fleet rollups that somebody dropped by DROP TABLE; gives how many flight tables';
 REVOKE ALL ON FUNCTION _flight_table_sweep() FROM PUBLIC;
 
 -- ---- as the owner of the flight table ----
@@ -240,6 +246,7 @@ BEGIN
     relation := format('%I.%I', schema_name, table_name)::regclass;
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'one row per drone flight, by event_pipeline.refresh_flight_table()');
     EXECUTE format('CREATE INDEX ON %s (takeoff_at)', relation);
+    EXECUTE format('CREATE INDEX ON %s (drone_id) WHERE status = ''open''', relation);
     FOR col IN
         SELECT a.attname, col_description(a.attrelid, a.attnum) AS description FROM pg_attribute a
         WHERE a.attrelid = '@extschema@.flight'::regclass AND a.attnum > 0
@@ -268,10 +275,9 @@ BEGIN
     IF work.everything THEN
         RETURN NULL;
     END IF;
-    EXECUTE format($sql$
-        SELECT ARRAY(SELECT DISTINCT drone_id FROM %s WHERE status = 'open' OR (end_reason = 'timeout' AND $1 < $2))
-        $sql$, flight_relation)
-    INTO waiting USING as_of, work.last_as_of;
+    EXECUTE format('SELECT ARRAY(SELECT DISTINCT drone_id FROM %s WHERE status = ''open''%s)', flight_relation,
+                   CASE WHEN as_of < work.last_as_of THEN ' OR end_reason = ''timeout''' END)
+    INTO waiting;
     RETURN ARRAY(SELECT DISTINCT d FROM unnest(
         @extschema@._flight_new_drones(work.events_relation, work.granules, work.newer_than) || work.drones || waiting) d);
 END
@@ -350,9 +356,11 @@ BEGIN
         FROM @extschema@._flight_table_write(flight_relation, work, as_of, drones) w;
     END IF;
     IF work.telemetry IS NOT NULL THEN
-        PERFORM @extschema@._flight_table_measure(flight_relation, work, changed
+        begins := begins || @extschema@._flight_table_measure(flight_relation, work, changed
             + coalesce((SELECT range_agg(tstzrange(g, g + interval '15 min')) FROM unnest(work.sample_granules) g), '{}'));
     END IF;
+    PERFORM @extschema@._fleet_rollup_fill(fleet, flight_relation, time_zone, begins)
+    FROM unnest(work.fleets, work.fleet_zones) r (fleet, time_zone);
     RETURN flights;
 END
 $$;

@@ -226,15 +226,16 @@ COMMENT ON FUNCTION _flight_logs(regclass, timestamptz, timestamptz) IS 'the log
 -- Fill the telemetry columns of the flights in the times that changed and of those that share a log with them, or of
 -- all. A log belongs to the drone that its device names, else to the one that its raw row's source names, else
 -- to the only drone that flew while it was recorded.
-CREATE FUNCTION _flight_table_measure(flight_relation regclass, work _flight_work, changed tstzmultirange) RETURNS void
+CREATE FUNCTION _flight_table_measure(flight_relation regclass, work _flight_work, changed tstzmultirange) RETURNS timestamptz[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     margin constant interval := '2 days';
     bounds tstzrange;
+    begins timestamptz[];
 BEGIN
     IF NOT work.everything AND isempty(changed) THEN
-        RETURN;
+        RETURN '{}';
     END IF;
     EXECUTE format('SELECT range_merge(range_agg(@extschema@._flight_window(takeoff_at, last_seen_at, $1))) FROM %s', flight_relation)
     INTO bounds USING work.params;
@@ -242,7 +243,7 @@ BEGIN
         bounds := bounds * tstzrange(lower(changed) - margin, upper(changed) + margin);
     END IF;
     IF bounds IS NULL OR isempty(bounds) THEN
-        RETURN;
+        RETURN '{}';
     END IF;
     EXECUTE format($sql$
         WITH log AS MATERIALIZED (
@@ -279,7 +280,8 @@ BEGIN
         measured AS (
             SELECT a.drone_id, a.first_event_id, f.how,
                    @extschema@._flight_measure($1, f.raw_ids, f.devices, f.takeoff_at, greatest(f.earliest, f.seen_before), f.last_seen_at) AS m
-            FROM affected a LEFT JOIN found f USING (drone_id, first_event_id))
+            FROM affected a LEFT JOIN found f USING (drone_id, first_event_id)),
+        written AS (
         UPDATE %1$s t
         SET (firmware, takeoff_lat, takeoff_lon, max_height_m, max_speed_mps, max_climb_mps, max_sink_mps, distance_m, max_dist_home_m,
              battery_start_pct, battery_end_pct, battery_used_mah, min_voltage_v, gps_min_sats, gps_max_eph_m, gps_fix_share, coverage,
@@ -289,8 +291,11 @@ BEGIN
                (m).gps_min_sats, (m).gps_max_eph_m, (m).gps_fix_share, (m).coverage, how)
         FROM (SELECT * FROM measured OFFSET 0) x
         WHERE t.drone_id = x.drone_id AND t.first_event_id = x.first_event_id AND (x.how IS NOT NULL OR t.telemetry_match IS NOT NULL)
+        RETURNING coalesce(t.takeoff_at, t.landing_at) AS begin_at)
+        SELECT array_agg(begin_at) FROM written
         $sql$, flight_relation)
-    USING work.telemetry, lower(bounds) - margin, upper(bounds) + margin, work.params, work.everything, changed, work.samples_frozen_until;
+    INTO begins USING work.telemetry, lower(bounds) - margin, upper(bounds) + margin, work.params, work.everything, changed, work.samples_frozen_until;
+    RETURN coalesce(begins, '{}');
 END
 $$;
-COMMENT ON FUNCTION _flight_table_measure(regclass, _flight_work, tstzmultirange) IS 'fill the telemetry columns of a flight table, as the current user';
+COMMENT ON FUNCTION _flight_table_measure(regclass, _flight_work, tstzmultirange) IS 'fill the telemetry columns of a flight table, as the current user; gives when the flights began that were written';
