@@ -147,6 +147,14 @@ INSERT INTO _invalidation (target_id, granule) SELECT target_id, '-infinity' FRO
 SELECT refresh_flight_table('flights', '2020-05-01') > 0 AS changed, differences();
 SELECT count(*) FROM flights WHERE drone_id = 'd7';
 
+-- Events without drones can be deleted, too.
+SELECT create_stream('no_drones', 'json', event_time => 'at');
+INSERT INTO no_drones_raw (payload) VALUES ('{"at":"2020-03-20T12:00:00Z","type":"landing"}');
+SELECT create_flight_table('no_flights', 'no_drones');
+DELETE FROM no_drones;
+SELECT refresh_flight_table('no_flights');
+SELECT drop_flight_table('no_flights'), drop_stream('no_drones');
+
 -- What is open depends on as_of alone: without any news it times out, and back.
 INSERT INTO drone_events_raw (received_at, payload)
 VALUES ('2020-06-01', '{"at":"2020-06-01T12:00:00Z","event_id":"fly","drone_id":"new","type":"takeoff","boot_id":"b","device_uptime_ms":5}');

@@ -4,7 +4,7 @@
 -- drones those are, three sources say together:
 --   - rows that are new in the quarter hours that changed (_invalidation): written by a transaction that the last
 --     refresh may not have seen. That goes for rows whose values were put in later, too;
---   - rows that are gone or were updated: triggers on the event table note their drones in _flight_gone;
+--   - rows that are gone or were updated: the triggers on the event table note their drones in _flight_gone;
 --   - flights that are open, or timed out: they hang on as_of.
 
 -- In a stream's event table the attributes count, by their path: a payload's own received_at is in received_at_, because
@@ -75,7 +75,7 @@ COMMENT ON FUNCTION _flight_drone_expression(regclass) IS 'the drone of an event
 
 CREATE TABLE _flight_gone (
     target_id int NOT NULL,
-    drone_id  text,                     -- NULL: all
+    drone_id  text NOT NULL,
     xid       xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 CREATE TRIGGER delete_flight_gone AFTER DELETE ON _target REFERENCING OLD TABLE AS gone
@@ -83,49 +83,24 @@ CREATE TRIGGER delete_flight_gone AFTER DELETE ON _target REFERENCING OLD TABLE 
 COMMENT ON TABLE _flight_gone IS 'drones whose events were updated or deleted since all flight tables read this';
 SELECT pg_catalog.pg_extension_config_dump('_flight_gone', '');
 
--- As the extension's owner: whoever changes events need not know of flights.
-CREATE FUNCTION _flight_note() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- For the triggers on the event table (_invalidation_changed): their tables of old and new rows are gone and come.
+CREATE FUNCTION _flight_note_query(target_id int, events_relation regclass, operation text) RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    target int := (SELECT t.target_id FROM @extschema@._target t
-                   WHERE t.relation = tg_relid AND EXISTS (SELECT FROM @extschema@._flight_table f WHERE f.events_relation = tg_relid));
-    drone  text := @extschema@._flight_drone_expression(tg_relid);
+    drone text := (SELECT @extschema@._flight_drone_expression($2)
+                   WHERE EXISTS (SELECT FROM @extschema@._flight_table f WHERE f.events_relation = $2));
 BEGIN
-    IF target IS NULL THEN
+    IF drone IS NULL THEN
         RETURN NULL;
-    ELSIF tg_op = 'TRUNCATE' OR drone IS NULL THEN
-        INSERT INTO @extschema@._flight_gone (target_id) VALUES (target);
-    ELSE
-        EXECUTE format('INSERT INTO @extschema@._flight_gone (target_id, drone_id) SELECT %s, d FROM (SELECT %s FROM gone %s) x (d) WHERE d IS NOT NULL',
-                       target, 'DISTINCT ' || drone, CASE WHEN tg_op = 'UPDATE' THEN format('UNION SELECT %s FROM come', drone) END);
     END IF;
-    RETURN NULL;
+    RETURN format('INSERT INTO @extschema@._flight_gone (target_id, drone_id) SELECT DISTINCT %s, d FROM (%s) x (d) WHERE d IS NOT NULL', target_id,
+                  format('SELECT %s FROM gone', drone) || CASE operation WHEN 'UPDATE' THEN format(' UNION SELECT %s FROM come', drone) ELSE '' END);
 END
 $$;
-COMMENT ON FUNCTION _flight_note() IS 'notes the drones whose events a statement updates or deletes';
-REVOKE ALL ON FUNCTION _flight_note() FROM PUBLIC;
+COMMENT ON FUNCTION _flight_note_query(int, regclass, text) IS 'the statement that notes the drones whose events an UPDATE or DELETE touches; NULL when no flight table reads them by drone';
 
--- They stay when the flight table goes: to take them away would have to wait for every reader of the events.
-CREATE FUNCTION _flight_watch(events_relation regclass) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    t record;
-BEGIN
-    FOR t IN VALUES ('_ep_flight_update', 'UPDATE', 'REFERENCING OLD TABLE AS gone NEW TABLE AS come'),
-                    ('_ep_flight_delete', 'DELETE', 'REFERENCING OLD TABLE AS gone'), ('_ep_flight_truncate', 'TRUNCATE', '') LOOP
-        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = events_relation AND g.tgname = t.column1) THEN
-            EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._flight_note()',
-                           t.column1, t.column2, events_relation, t.column3);
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION _flight_watch(regclass) IS 'have updated and deleted events of an event table noted';
-REVOKE ALL ON FUNCTION _flight_watch(regclass) FROM PUBLIC;
-
--- What this flight table has not read; what all have read is deleted. Drones, with a NULL for all.
+-- What this flight table has not read; what all have read is deleted.
 CREATE FUNCTION _flight_gone_read(target_id int, seen pg_snapshot) RETURNS text[]
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -91,9 +91,6 @@ BEGIN
     SELECT * INTO seen FROM @extschema@._invalidation_reader r WHERE r.consumer = reader AND r.target_id = target.target_id;
     IF seen IS NULL THEN
         PERFORM @extschema@._invalidation_attach(reader, target.target_id);
-        IF target.relation = f.events_relation THEN
-            PERFORM @extschema@._flight_watch(target.relation);
-        END IF;
         work.everything := true;
         RETURN;
     END IF;
@@ -105,8 +102,8 @@ BEGIN
         work.granules := news;
         work.newer_than := pg_snapshot_xmin(seen.snapshot)::xid;
         work.drones := @extschema@._flight_gone_read(target.target_id, seen.snapshot);
-        work.everything := work.everything OR array_position(work.drones, NULL) > 0 IS TRUE
-            OR @extschema@._flight_drone_expression(f.events_relation) IS NULL
+        work.everything := work.everything OR @extschema@._flight_drone_expression(f.events_relation) IS NULL
+            OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = f.events_relation AND c.relkind = 'p')  -- has no triggers
             OR pg_snapshot_xmax(pg_current_snapshot())::text::bigint - pg_snapshot_xmin(seen.snapshot)::text::bigint > 2 ^ 30;
     ELSE
         work.sample_granules := work.sample_granules || news;

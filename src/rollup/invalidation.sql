@@ -53,6 +53,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target int := (SELECT t.target_id FROM @extschema@._target t WHERE t.relation = TG_RELID AND t.tracked);
+    drones text := @extschema@._flight_note_query(target, TG_RELID, TG_OP);
 BEGIN
     IF target IS NULL THEN
         RETURN NULL;
@@ -67,6 +68,9 @@ BEGIN
         INSERT INTO @extschema@._invalidation (target_id, granule)
         SELECT DISTINCT target, date_bin('15 minutes', e.event_time, '2000-01-03 00:00+00')
         FROM (SELECT g.event_time FROM gone g UNION ALL SELECT c.event_time FROM come c) e;
+    END IF;
+    IF TG_OP <> 'TRUNCATE' AND drones IS NOT NULL THEN
+        EXECUTE drones;
     END IF;
     RETURN NULL;
 END
