@@ -55,7 +55,7 @@ public final class BiClient
                 tables.put(r.getString("TABLE_NAME"), r.getString("REMARKS"));
             }
         }
-        for (String table : new String[] {"app_events", "app_events_bi", "app_events_raw", "device_events", "camera_logs", "reads_daily", "reads_daily_live", "flights"})
+        for (String table : new String[] {"app_events", "app_events_bi", "app_events_raw", "device_events", "camera_logs", "reads_daily", "reads_daily_live", "flights", "fleet_days"})
         {
             check(tables.containsKey(table) && tables.get(table) != null, "table " + table + " is listed, with a remark",
                   tables.get(table));
@@ -65,10 +65,13 @@ public final class BiClient
               columns.get("device_serial"));
         check(columns(meta, "camera_logs_gps9").getOrDefault("latitude", "").contains("deg"),
               "a gpmf column says its unit", columns(meta, "camera_logs_gps9"));
-        check(!columns(meta, "flights").containsValue(null), "every column of the flight table has a remark", columns(meta, "flights"));
+        for (String table : new String[] {"flights", "fleet_days"})
+        {
+            check(!columns(meta, table).containsValue(null), "every column of " + table + " has a remark", columns(meta, table));
+        }
         check(columns(meta, "reads_per_day").getOrDefault("bucket", "").contains("Pacific/Auckland"),
               "the remark of a rollup's bucket says in whose days it counts", columns(meta, "reads_per_day"));
-        for (String table : new String[] {"app_events_bi", "reads_daily", "reads_daily_live", "reads_per_day", "reads_hourly_live", "flights"})
+        for (String table : new String[] {"app_events_bi", "reads_daily", "reads_daily_live", "reads_per_day", "reads_hourly_live", "flights", "fleet_days"})
         {
             check(otherTypes(meta, table).isEmpty(), "every column of " + table + " has a standard SQL type", otherTypes(meta, table));
         }
@@ -176,6 +179,14 @@ public final class BiClient
                   "the flight table has the flight, with the corrected clock", found ? r.getString("takeoff_at") : null);
             check(found && r.getArray("flags").getArray() instanceof String[], "text[] arrives as String[]", null);
         }
+        // 10:01Z is 22:01 in Auckland.
+        try (Statement s = bi.createStatement();
+             ResultSet r = s.executeQuery("SELECT day, flights, flight_hours FROM fleet_days"))
+        {
+            boolean found = r.next();
+            check(found && r.getObject("day", LocalDate.class).equals(LocalDate.of(2017, 6, 1)) && r.getLong("flights") == 1
+                  && Math.abs(r.getDouble("flight_hours") - 1 / 6.0) < 0.001, "the fleet has the flight on its local day", found ? r.getString("day") : null);
+        }
     }
 
     private static void gpmf(Connection bi) throws SQLException
@@ -255,6 +266,7 @@ public final class BiClient
             "SELECT bucket, user_id, reads FROM reads_hourly_live ORDER BY bucket, user_id",
             "SELECT bucket, user_id, reads FROM reads_per_day ORDER BY bucket, user_id",
             "SELECT takeoff_at, drone_id, 1 AS reads FROM flights ORDER BY takeoff_at",
+            "SELECT day, flights AS reads FROM fleet_days ORDER BY day",
             "SELECT event_time, user_id, 1 AS reads FROM app_events_bi WHERE user_id IS NOT NULL ORDER BY event_time"};
         for (String sql : reports)
         {

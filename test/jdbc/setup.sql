@@ -50,5 +50,6 @@ INSERT INTO drone_events_raw (payload) VALUES
 GRANT INSERT ON drone_events_raw TO sender;
 SELECT create_flight_table('flights',
     'SELECT event_id, drone_id, type, boot_id, device_uptime_ms, gps_time, gps_fix, sent AS received_at FROM drone_events');
+SELECT create_fleet_rollup('fleet_days', 'flights', time_zone => 'Pacific/Auckland');
 
 CALL event_pipeline.run_maintenance();
