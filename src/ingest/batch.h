@@ -32,6 +32,7 @@ typedef struct EpRow
 	int rescued;   /* values, and */
 	int discarded; /* values: they count when the row is in */
 	EpRowState state;
+	EpCounted counted;
 	struct EpRow *first; /* EP_ROW_HELD: the row with the same event_id that is written first */
 	bool refused;        /* by a constraint or a trigger */
 	bool left_out;       /* a trigger did not let it in, and did not complain */

@@ -219,6 +219,7 @@ static void
 is_duplicate(EpIngest *ingest, EpRow *row)
 {
 	row->state = EP_ROW_DONE;
+	ingest->counters->duplicates_again += row->counted != EP_COUNTED_NO;
 	ingest->counters->events++;
 	ingest->counters->duplicates++;
 }

@@ -35,6 +35,7 @@ typedef struct Replay
 	EpRawRows rows;    /* first: see wants */
 	ReplayRow *record; /* parallel to rows.ids */
 	HTAB *typed;       /* events that have their row */
+	bool fresh;        /* raw rows of which nothing is on record were never decoded */
 } Replay;
 
 /* ---- what to replay ---- */
@@ -168,6 +169,20 @@ wants(EpRawSource *source, const EpRawRow *raw, int32 seq)
 	return false;
 }
 
+/* Rejections are withdrawn, and what was never decoded was never counted; all else was when its raw row came. */
+static EpCounted
+counted(EpRawSource *source, const EpRawRow *raw, int32 seq)
+{
+	Replay *replay = (Replay *) source;
+	const ReplayRow *row = &replay->record[replay->rows.at];
+
+	if (row->rejected_count == 0 && row->last == 0)
+		return replay->fresh ? EP_COUNTED_NO : EP_COUNTED_MAYBE;
+	if (row->rejected_count == 0)
+		return EP_COUNTED;
+	return EP_COUNTED_NO;
+}
+
 /* ---- the records ---- */
 
 /* The rejections that are tried again go, and count no more; how many they were. */
@@ -222,6 +237,7 @@ run(Replay *replay, EpStream *stream, Datum ids, EpCounters *counters)
 
 	ep_raw_rows_open(&replay->rows, stream, DatumGetArrayTypeP(ids));
 	replay->rows.source.wants = wants;
+	replay->rows.source.counted = counted;
 	read_rejections(replay);
 	read_typed(replay);
 	withdrawn = withdraw_rejections(replay, counters);
@@ -232,15 +248,16 @@ run(Replay *replay, EpStream *stream, Datum ids, EpCounters *counters)
 }
 
 /*
- * _replay(event_table regclass, raw_ids bigint[]) returns record (raw_rows, events, typed, rejected,
- * duplicates, discarded): what became of the events that were tried.  raw_ids NULL: all raw rows with rejections.
+ * _replay(event_table regclass, raw_ids bigint[], fresh boolean) returns record (raw_rows, events, typed, rejected,
+ * duplicates, discarded): what became of the events that were tried.  raw_ids NULL: all raw rows with rejections.  fresh: raw rows of
+ * which nothing is on record were never decoded.
  */
 EP_FUNCTION(ep_replay);
 
 Datum
 ep_replay(PG_FUNCTION_ARGS)
 {
-	Replay replay = {.record = NULL};
+	Replay replay = {.fresh = PG_GETARG_BOOL(2)};
 	EpCounters counters = {.last_event = DT_NOBEGIN};
 	EpStream *stream;
 	int64 withdrawn;

@@ -30,6 +30,14 @@ typedef struct EpRawRow
 	size_t length;
 } EpRawRow;
 
+/* Was an event counted when its raw row came?  MAYBE: when it turns out to be a duplicate or discarded, it was. */
+typedef enum EpCounted
+{
+	EP_COUNTED_NO = 0,
+	EP_COUNTED_MAYBE,
+	EP_COUNTED
+} EpCounted;
+
 typedef struct EpRawSource
 {
 	void (*rewind)(struct EpRawSource *source);
@@ -37,6 +45,8 @@ typedef struct EpRawSource
 	bool (*next)(struct EpRawSource *source, MemoryContext row_context, EpRawRow *row);
 	/* NULL: rows are new, and all events of them wanted.  Else: is this event of a row that was counted before? */
 	bool (*wants)(struct EpRawSource *source, const EpRawRow *row, int32 seq);
+	/* NULL: no event was counted before */
+	EpCounted (*counted)(struct EpRawSource *source, const EpRawRow *row, int32 seq);
 	/* from now on, rewind goes to the row that was handed out last; needed by ep_ingest_some alone */
 	void (*mark)(struct EpRawSource *source);
 	int64

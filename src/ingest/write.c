@@ -71,6 +71,8 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	row->seq = seq;
 	row->time = place->time;
 	row->work = place->work;
+	if (ingest->source->counted != NULL)
+		row->counted = ingest->source->counted(ingest->source, raw, seq);
 	if (place->code != EP_OK)
 	{
 		stage = "time";
@@ -90,6 +92,7 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	{
 		ingest->counters->events++;
 		ingest->counters->discarded++;
+		ingest->counters->discarded_again += row->counted != EP_COUNTED_NO;
 		return;
 	}
 	if (stage != NULL)

@@ -635,15 +635,20 @@ succeeded(EpIngest *ingest, const EpRow *row)
 {
 	AttrNumber received_at = row->work->target->received_at;
 
+	touch(ingest, row->work, row->time);
+	ingest->counters->events++;
+	ingest->counters->typed++;
+	if (row->counted == EP_COUNTED)
+	{
+		ingest->counters->typed_again++;
+		return;
+	}
 	if (received_at != InvalidAttrNumber)
 		ep_histogram_add(&ingest->counters->lag,
 						 DatumGetTimestampTz(row->values[received_at - 1]) - row->time);
-	ingest->counters->events++;
-	ingest->counters->typed++;
 	ingest->counters->rescued += row->rescued;
 	ingest->counters->discarded_values += row->discarded;
 	ingest->counters->last_event = Max(ingest->counters->last_event, row->time);
-	touch(ingest, row->work, row->time);
 }
 
 static void

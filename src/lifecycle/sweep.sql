@@ -157,7 +157,7 @@ BEGIN
         'SELECT sum(octet_length(r.payload)) FROM %s r WHERE r.raw_id = ANY (%L) AND r.raw_id BETWEEN %s AND %s',
         s.raw_table, ids, ids[1], ids[cardinality(ids)]), NULL, NULL) FROM pg_class c WHERE c.oid = s.raw_table);
     INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued)
-    SELECT $1, now(), r.raw_rows, coalesce(bytes, 0), 0, 0, 0, 0, 0 FROM @extschema@._replay(s.event_table, ids) r;
+    SELECT $1, now(), r.raw_rows, coalesce(bytes, 0), 0, 0, 0, 0, 0 FROM @extschema@._replay(s.event_table, ids, true) r;
 END
 $$;
 COMMENT ON FUNCTION _sweep_take(int, int) IS 'ingest raw rows that were found, with the lowest ids first';
