@@ -148,9 +148,9 @@ $$;
 COMMENT ON FUNCTION _invalidation_attach(text, int) IS 'have ingest track an event table for this consumer, who computes in full next, in the same transaction';
 REVOKE ALL ON FUNCTION _invalidation_attach(text, int) FROM PUBLIC;
 
--- The granules that are news to the consumer, each once, and remember that they are read. A consumer that was never
--- attached gets an error: it would miss what came before.
-CREATE FUNCTION _invalidation_read(consumer text, target_id int) RETURNS SETOF timestamptz
+-- What is news to the consumer, and remember that it is read: granules, each once; those of them in which rows were changed or
+-- deleted; and since: rows that were inserted have this xmin or a later one. A consumer that was never attached gets an error: it would miss what came before.
+CREATE FUNCTION _invalidation_take(consumer text, target_id int, OUT granules timestamptz[], OUT rewritten timestamptz[], OUT since xid8)
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -164,20 +164,27 @@ BEGIN
     END IF;
     IF seen.cluster <> here THEN
         -- Restored rows: give them a transaction id that means something here.
-        UPDATE @extschema@._invalidation i SET xid = pg_current_xact_id()
+        UPDATE @extschema@._invalidation i SET xid = pg_current_xact_id(), rewritten = true
         WHERE i.xid >= pg_snapshot_xmax(pg_current_snapshot()) AND i.xid <> pg_current_xact_id();
     END IF;
     -- One statement: what is read and what is remembered are the same snapshot.
-    RETURN QUERY
     WITH moved AS (
         UPDATE @extschema@._invalidation_reader r SET snapshot = @extschema@._invalidation_place(), own_xid = pg_current_xact_id(),
                own_id = nextval('@extschema@._invalidation_id_seq'), cluster = here
         WHERE r.consumer = $1 AND r.target_id = $2)
-    SELECT DISTINCT i.granule FROM @extschema@._invalidation i
-    WHERE i.target_id = $2 AND (seen.cluster <> here OR @extschema@._invalidation_unread(i, seen))
-    ORDER BY i.granule;
+    SELECT coalesce(array_agg(DISTINCT i.granule ORDER BY i.granule), '{}'),
+           coalesce(array_agg(DISTINCT i.granule) FILTER (WHERE i.rewritten OR seen.cluster <> here), '{}')
+    INTO granules, rewritten FROM @extschema@._invalidation i
+    WHERE i.target_id = $2 AND (seen.cluster <> here OR @extschema@._invalidation_unread(i, seen));
+    since := pg_snapshot_xmin(seen.snapshot);
 END
 $$;
+COMMENT ON FUNCTION _invalidation_take(text, int) IS 'what changed since this consumer read last, which it has read now';
+REVOKE ALL ON FUNCTION _invalidation_take(text, int) FROM PUBLIC;
+
+CREATE FUNCTION _invalidation_read(consumer text, target_id int) RETURNS SETOF timestamptz
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT unnest(t.granules) FROM @extschema@._invalidation_take($1, $2) t $$;
 COMMENT ON FUNCTION _invalidation_read(text, int) IS 'the granules that changed since this consumer read last, which it has read now';
 REVOKE ALL ON FUNCTION _invalidation_read(text, int) FROM PUBLIC;
 

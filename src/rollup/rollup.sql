@@ -26,6 +26,7 @@ CREATE TABLE _rollup (
     owner        regrole NOT NULL,      -- runs the query, whoever owns the table by now
     target_id    int NOT NULL,          -- the event table it reads; outlived by the rollup. Below 0: -rollup_id of the rollup it reads
     source       regclass NOT NULL,
+    key          name,                  -- column of source and query: rows of a bucket depend on events with their key alone
     query        text NOT NULL,
     live_query   text,                  -- over a rollup: the same over its live view
     search_path  text NOT NULL,         -- the creator's, in which the query's names were found
@@ -51,6 +52,8 @@ CREATE TABLE _rollup_bucket (
     version      int NOT NULL DEFAULT 0, -- of the query that computed it; 0: never
     refreshed_at timestamptz,
     dirty_since  timestamptz,
+    since        xid8,                  -- when dirty: new events have this xmin or a later one,
+    rewritten    boolean NOT NULL DEFAULT true, -- unless others were changed or deleted
     failures     int NOT NULL DEFAULT 0,
     retry_at     timestamptz,           -- run_maintenance() leaves a failed bucket alone until then
     frozen       boolean NOT NULL DEFAULT false, -- events of it went with a partition: never recomputed
@@ -184,13 +187,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_buckets(int, timestamptz[]) IS 'the buckets that read events of these quarter hours';
 
-CREATE FUNCTION _rollup_mark(rollup_id int, granules timestamptz[]) RETURNS void
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION _rollup_mark(rollup_id int, granules timestamptz[], rewritten timestamptz[], since xid8) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
-    SELECT $1, start, now() FROM @extschema@._rollup_buckets($1, $2) start
+    INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since, since, rewritten)
+    SELECT $1, start, now(), $4, start IN (SELECT @extschema@._rollup_buckets($1, $3)) FROM @extschema@._rollup_buckets($1, $2) start
     ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey
-    DO UPDATE SET dirty_since = coalesce(b.dirty_since, excluded.dirty_since), retry_at = NULL;
+    DO UPDATE SET dirty_since = coalesce(b.dirty_since, excluded.dirty_since), retry_at = NULL,
+                  since = CASE WHEN b.dirty_since IS NULL THEN excluded.since ELSE least(b.since, excluded.since) END,
+                  rewritten = excluded.rewritten OR (b.dirty_since IS NOT NULL AND b.rewritten);
     UPDATE @extschema@._rollup_bucket b SET late = b.late + below.changes, late_at = now()
     FROM (SELECT start, count(*) AS changes
           FROM @extschema@._rollup r, unnest($2) g, @extschema@._rollup_buckets($1, ARRAY[g]) start
@@ -199,7 +204,8 @@ AS $$
           GROUP BY start) below
     WHERE b.rollup_id = $1 AND b.bucket = below.start
 $$;
-COMMENT ON FUNCTION _rollup_mark(int, timestamptz[]) IS 'mark the buckets that read events of these quarter hours as dirty';
+COMMENT ON FUNCTION _rollup_mark(int, timestamptz[], timestamptz[], xid8) IS
+    'mark the buckets that read events of these quarter hours as dirty; in some of them events were changed or deleted, in the others inserted, by transactions since that one';
 
 -- The doors to ingest's tables -----------------------------------------------------------------------------------
 -- They run as the extension's owner. Whoever calls them for a rollup that is not theirs does what a refresh would have done.
@@ -266,8 +272,8 @@ DECLARE
 BEGIN
     IF reads IS NOT NULL THEN       -- the stream may be gone
         PERFORM @extschema@._rollup_freeze(r) FROM @extschema@._rollup r JOIN pg_class c ON c.oid = r.source AND c.relkind = 'p' WHERE r.rollup_id = $1;
-        PERFORM @extschema@._rollup_mark($1, ARRAY(
-            SELECT @extschema@._invalidation_read('rollup:' || $1, reads)));
+        PERFORM @extschema@._rollup_mark($1, t.granules, t.rewritten, t.since)
+        FROM @extschema@._invalidation_take('rollup:' || $1, reads) t WHERE t.granules <> '{}';
     END IF;
 END
 $$;
@@ -365,7 +371,7 @@ $$;
 COMMENT ON FUNCTION _rollup_make_table(text, text, interval, text, regclass, text) IS 'the empty table of a new rollup';
 
 CREATE FUNCTION _rollup_create(rollup text, source text, query text, bucket interval, time_zone text,
-                               lookaround interval, path text) RETURNS regclass
+                               lookaround interval, key name, path text) RETURNS regclass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -397,27 +403,33 @@ BEGIN
         RAISE EXCEPTION 'permission denied for view %', below.live USING ERRCODE = 'insufficient_privilege',
             HINT = 'The live view of a rollup reads that of its source.';
     END IF;
+    IF key IS NOT NULL AND NOT (
+        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = reads AND a.attname = key AND a.attnum > 0 AND NOT a.attisdropped)
+        AND EXISTS (SELECT FROM @extschema@._rollup_columns(plain, path, time_zone) c WHERE c.column_name = key)) THEN
+        RAISE EXCEPTION 'the key "%" is no column of both % and the query', key, reads USING ERRCODE = 'undefined_column',
+            HINT = 'The rows that the query gives for a key must depend on the events with this key alone.';
+    END IF;
     made := @extschema@._rollup_make_table(rollup, plain, bucket, time_zone, reads, path);
     view := @extschema@._rollup_make_live(id, made, secret);
-    INSERT INTO @extschema@._rollup (rollup_id, relation, live, bi, live_key, owner, target_id, source, query, live_query, search_path, bucket,
+    INSERT INTO @extschema@._rollup (rollup_id, relation, live, bi, live_key, owner, target_id, source, key, query, live_query, search_path, bucket,
                                      time_zone, lookaround)
-    VALUES (id, made, view, @extschema@._rollup_make_bi(made, view), secret, me, target, reads, plain,
+    VALUES (id, made, view, @extschema@._rollup_make_bi(made, view), secret, me, target, reads, key, plain,
             @extschema@._rollup_live_query(plain, path, time_zone, reads, below.live), path, bucket, time_zone,
             @extschema@._rollup_reach(lookaround));
     PERFORM @extschema@._rollup_attach(id);
     RETURN made;
 END
 $$;
-COMMENT ON FUNCTION _rollup_create(text, text, text, interval, text, interval, text) IS 'create_rollup() under the caller''s search_path';
+COMMENT ON FUNCTION _rollup_create(text, text, text, interval, text, interval, name, text) IS 'create_rollup() under the caller''s search_path';
 
 CREATE FUNCTION create_rollup(rollup text, source text, query text, bucket interval, time_zone text DEFAULT NULL,
-                              lookaround interval DEFAULT '0') RETURNS regclass
+                              lookaround interval DEFAULT '0', key text DEFAULT NULL) RETURNS regclass
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_create($1, $2, $3, $4, $5, $6, pg_catalog.current_setting('search_path'));
+    SELECT @extschema@._rollup_create($1, $2, $3, $4, $5, $6, $7::name, pg_catalog.current_setting('search_path'));
 END;
-COMMENT ON FUNCTION create_rollup(text, text, text, interval, text, interval) IS
-    'make a table that holds the query''s rows for each bucket of an event table or of another rollup; $1 and $2 are the bucket''s half-open bounds. The first refresh fills it. time_zone: NULL is the source rollup''s, or UTC';
+COMMENT ON FUNCTION create_rollup(text, text, text, interval, text, interval, text) IS
+    'make a table that holds the query''s rows for each bucket of an event table or of another rollup; $1 and $2 are the bucket''s half-open bounds. The first refresh fills it. time_zone: NULL is the source rollup''s, or UTC. key: a column of both, of which late events recompute their own rows only';
 
 CREATE FUNCTION _rollup_find(relation regclass, rollup text) RETURNS int
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

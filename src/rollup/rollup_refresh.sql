@@ -33,21 +33,46 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_literal(_rollup, timestamptz) IS 'a bucket as the rollup''s column bucket has it, as a literal';
 
+-- Which keys of a bucket have new events, as text; NULL when that cannot be told, or there are so many that the whole bucket is cheaper. New events are
+-- known by their xmin, so nobody needs to note keys while events come in. A subtransaction has a later xid than its transaction, so
+-- there may be some more, never fewer.
+CREATE FUNCTION _rollup_dirty_keys(r _rollup, start timestamptz) RETURNS text[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
+AS $$
+DECLARE
+    ages numeric;
+BEGIN
+    SELECT pg_current_xact_id()::text::numeric - b.since::text::numeric INTO ages FROM @extschema@._rollup_bucket b
+    WHERE b.rollup_id = r.rollup_id AND b.bucket = start AND NOT b.rewritten AND b.version = r.version;
+    IF r.key IS NULL OR r.target_id < 0 OR ages IS NULL OR ages > 2000000000 THEN
+        RETURN NULL;
+    END IF;
+    RETURN @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format(
+        'SELECT CASE WHEN count(*) <= 1000 AND bool_and(key IS NOT NULL) THEN array_agg(key) END FROM (SELECT DISTINCT %1$I::text AS key FROM %2$s e '
+        'WHERE e.event_time >= %3$L::pg_catalog.timestamptz AND e.event_time < %4$L::pg_catalog.timestamptz AND pg_catalog.age(e.xmin) <= %5$s LIMIT 1001) k',
+        r.key, r.source, start - r.lookaround, @extschema@._bucket_end(start, r.bucket, r.time_zone) + r.lookaround, ages), NULL, NULL)::text[];
+END
+$$;
+COMMENT ON FUNCTION _rollup_dirty_keys(_rollup, timestamptz) IS 'the keys of a dirty bucket that have new events; NULL for all';
+
 CREATE FUNCTION _rollup_replace(r _rollup, start timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    keys      text[] := @extschema@._rollup_dirty_keys(r, start);
+    of_keys   text := CASE WHEN keys IS NULL THEN '' ELSE format(' AND %I::pg_catalog.text = ANY (%L)', r.key, keys) END;
 BEGIN
-    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('DELETE FROM %s WHERE bucket = %s',
-        r.relation, @extschema@._rollup_literal(r, start)), NULL, NULL);
-    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('INSERT INTO %s %s',
-        r.relation, @extschema@._rollup_select(r, start)), start, @extschema@._bucket_end(start, r.bucket, r.time_zone));
+    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('DELETE FROM %s WHERE bucket = %s%s',
+        r.relation, @extschema@._rollup_literal(r, start), of_keys), NULL, NULL);
+    PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('INSERT INTO %s %s%s',
+        r.relation, @extschema@._rollup_select(r, start), of_keys), start, @extschema@._bucket_end(start, r.bucket, r.time_zone));
     PERFORM @extschema@._rollup_note(r.rollup_id, start);
     UPDATE @extschema@._rollup_bucket b
     SET version = r.version, refreshed_at = clock_timestamp(), dirty_since = NULL, failures = 0, retry_at = NULL
     WHERE b.rollup_id = r.rollup_id AND b.bucket = start;
 END
 $$;
-COMMENT ON FUNCTION _rollup_replace(_rollup, timestamptz) IS 'compute one bucket anew and put it in the place of what is stored';
+COMMENT ON FUNCTION _rollup_replace(_rollup, timestamptz) IS 'compute one bucket anew, or its dirty keys, and put it in the place of what is stored';
 
 -- The quarter hours of all events that are there now, or the buckets of the rollup below, read as the owner. Dates become instants in our own zone, which is theirs.
 CREATE FUNCTION _rollup_granules(r _rollup, from_ timestamptz DEFAULT NULL, to_ timestamptz DEFAULT NULL) RETURNS timestamptz[]
@@ -83,7 +108,7 @@ BEGIN
             RAISE EXCEPTION 'the source of rollup % does not exist any more', r.relation USING ERRCODE = 'undefined_table',
                 HINT = format('SELECT @extschema@.drop_rollup(%L);', r.relation);
         END IF;
-        PERFORM @extschema@._rollup_mark(id, @extschema@._rollup_granules(r));
+        PERFORM @extschema@._rollup_mark(id, all_of_them, all_of_them, NULL) FROM @extschema@._rollup_granules(r) all_of_them;
         UPDATE @extschema@._rollup o SET populated = true WHERE o.rollup_id = id;
     END IF;
     -- From here on later snapshots: they see every event whose invalidation was read above.
@@ -165,7 +190,7 @@ BEGIN
     SELECT id, start, now() FROM @extschema@._rollup_buckets(id, @extschema@._rollup_granules(r, from_, to_)) start
     WHERE start - r.lookaround >= r.frozen_until
     ON CONFLICT ON CONSTRAINT _rollup_bucket_pkey DO NOTHING;
-    UPDATE @extschema@._rollup_bucket b SET dirty_since = coalesce(b.dirty_since, now()), retry_at = NULL
+    UPDATE @extschema@._rollup_bucket b SET dirty_since = coalesce(b.dirty_since, now()), rewritten = true, retry_at = NULL
     WHERE b.rollup_id = id AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen AND (to_ IS NULL OR b.bucket < to_)
       AND (from_ IS NULL OR @extschema@._bucket_end(b.bucket, r.bucket, r.time_zone) > from_);
     SELECT count(*) INTO kept FROM @extschema@._rollup_bucket b

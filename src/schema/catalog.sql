@@ -147,11 +147,13 @@ COMMENT ON TABLE _counter IS 'what each statement did, in numbers';
 -- Appended to by ingest for tracked targets, never updated by it; duplicates are welcome.
 -- granule is the start of a quarter of an hour (UTC) in which rows were added. Every consumer keeps
 -- its own place (rollup/invalidation.sql), by the transaction that appended: writers need to give target_id
--- and granule only, through SQL, so that the defaults are filled.
+-- and granule only, through SQL, so that the defaults are filled. Who has only inserted rows says that none was rewritten: then
+-- the new ones can be told by their xmin, and ingest need not say whose they are.
 CREATE SEQUENCE _invalidation_id_seq;
 CREATE TABLE _invalidation (
     target_id       int NOT NULL,
     granule         timestamptz NOT NULL,
+    rewritten       boolean NOT NULL DEFAULT true, -- rows were changed or deleted, too
     invalidation_id bigint NOT NULL DEFAULT nextval('@extschema@._invalidation_id_seq'),
     xid             xid8 NOT NULL DEFAULT pg_current_xact_id()
 );

@@ -194,8 +194,8 @@ ep_journal_wanted(int target_id, const EpWantedAttribute *attribute)
 void
 ep_journal_invalidate(int target_id, const TimestampTz *granules, int count)
 {
-	static EpStatement statement = {"INSERT INTO event_pipeline._invalidation (target_id, granule)"
-									" SELECT $1, g FROM pg_catalog.unnest($2) g",
+	static EpStatement statement = {"INSERT INTO event_pipeline._invalidation (target_id, granule, rewritten)"
+									" SELECT $1, g, false FROM pg_catalog.unnest($2) g",
 									2,
 									{INT4OID, TIMESTAMPTZARRAYOID}};
 	Datum *items = palloc(count * sizeof(Datum));
