@@ -92,8 +92,20 @@ INSERT INTO ret.ev_raw (payload) VALUES (json_build_object('at', '2026-03-01T00:
     (json_build_object('at', now()));
 SELECT refresh_rollup('ret.months') > 2 AS refreshed;
 SELECT alter_rollup('ret.months', retention => '-1 day');
+-- Rollups over it have to be done with them before, keep what they made of them, and have whole buckets.
+SELECT create_rollup('ret.above', 'ret.months', 'SELECT sum(n) AS n FROM ret.months WHERE bucket >= $1 AND bucket < $2', '1 month');
+SELECT refresh_rollup('ret.above') > 0 AS refreshed;
+CREATE VIEW ret.all_above AS SELECT sum(n) AS n FROM ret.above;
+TABLE ret.all_above;
+SELECT alter_rollup('ret.above', 'SELECT sum(n / 0) AS n FROM ret.months WHERE bucket >= $1 AND bucket < $2');
 SELECT alter_rollup('ret.months', retention => '0');
 CALL event_pipeline.run_maintenance();
+SELECT count(*) > 1 AS kept FROM ret.months;
+SELECT * FROM ret.log() WHERE step = 'retention';
+SELECT alter_rollup('ret.above', 'SELECT sum(n) AS n FROM ret.months WHERE bucket >= $1 AND bucket < $2');
+UPDATE _rollup_bucket SET retry_at = now();
+CALL event_pipeline.run_maintenance();
+TABLE ret.all_above;
 SELECT bucket = date_trunc('month', now())::date AS this_month, n FROM ret.months WHERE bucket <= now();
 INSERT INTO ret.ev_raw (payload) VALUES (json_build_object('at', '2026-03-01T01:00:00Z'::text)), (json_build_object('at', now()));
 SELECT refresh_rollup('ret.months') > 0 AS refreshed;
@@ -101,7 +113,21 @@ CALL event_pipeline.run_maintenance();
 SELECT bucket = date_trunc('month', now())::date AS this_month, n FROM ret.months WHERE bucket <= now();
 SELECT count(*) FROM verify_rollup('ret.months');
 SELECT * FROM ret.log();
-SELECT drop_rollup('ret.months');
+TABLE ret.all_above;
+SELECT rebuild_rollup('ret.above') >= 0 AS rebuilt;
+TABLE ret.all_above;
+DROP VIEW ret.all_above;
+SELECT drop_rollup('ret.above'), drop_rollup('ret.months');
+
+-- A bucket keeps its events as long as it is not past its time.
+SELECT create_rollup('ret.ages', 'ret.ev', 'SELECT count(*) AS n FROM ret.ev WHERE event_time >= $1 AND event_time < $2', '1000 years');
+SELECT alter_stream('ret.ev', retention => '10 days');
+CALL event_pipeline.run_maintenance();
+SELECT count(*) AS old_events FROM ret.ev WHERE event_time < '2026-04-01';
+SELECT * FROM ret.log();
+SELECT drop_rollup('ret.ages');
+CALL event_pipeline.run_maintenance();
+SELECT count(*) AS old_events FROM ret.ev WHERE event_time < '2026-04-01';
 
 -- A retention below zero would drop what is yet to come.
 SELECT alter_stream('ret.ev', retention => '-1 day');

@@ -5,6 +5,8 @@
 --   events   dirty buckets, or those of another version of the query; changes that a flight table has not read
 -- What holds a partition back is the error of the step 'retention' in maintenance_log.
 --
+-- Events are kept until the whole of every bucket that reads them is past its time: a month that lost its first days would stop counting.
+--
 -- Aggregates outlive their events: with the drop commits that the buckets which read the partition are frozen
 -- (_rollup.frozen_until) and the flights that came of it (_flight_table_freeze), so that a late event cannot replace a day by its stub. The order of a drop:
 --   1. the places of all consumers are locked: from here on no refresh of them begins or is under way
@@ -84,7 +86,8 @@ BEGIN
     RETURN holder;
 END
 $$;
-COMMENT ON FUNCTION _retention_event_holder(int, timestamptz, timestamptz) IS 'what needs the rows of a partition of an event table; null when nothing does';
+COMMENT ON FUNCTION _retention_event_holder(int, timestamptz, timestamptz) IS
+    'what needs the rows of some time of an event table, or of a rollup by its negative number; null when nothing does';
 
 CREATE FUNCTION _retention_stop_readers(target_id int) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -129,6 +132,14 @@ $$;
 COMMENT ON FUNCTION _retention_drop_partition(regclass, oid, int, int, regclass, timestamptz, timestamptz) IS
     'drop a partition, with the rejections of its rows that were dismissed; an error when something needs it or it is in use';
 
+CREATE FUNCTION _retention_floor(target_id int, keep interval) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT least(now() - keep, min(@extschema@._bucket_start(now() - keep, r.bucket, r.time_zone) - r.lookaround))
+    FROM @extschema@._rollup r WHERE r.target_id = $1
+$$;
+COMMENT ON FUNCTION _retention_floor(int, interval) IS 'what is older than this is past its time, and so is every bucket that reads it';
+
 -- A partition of raw rows that is kept keeps no other. One of events keeps the later ones: what is frozen has one end.
 CREATE FUNCTION _retention_drop(relation regclass, owner oid, stream_id int, target_id int, keep interval) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -140,7 +151,8 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'retention needs the isolation level READ COMMITTED' USING ERRCODE = 'active_sql_transaction';
     END IF;
-    FOR old IN SELECT * FROM @extschema@._partition_bounds(relation) b WHERE b.upper_bound <= now() - keep ORDER BY b.upper_bound LOOP
+    FOR old IN SELECT * FROM @extschema@._partition_bounds(relation) b WHERE b.upper_bound <= @extschema@._retention_floor(target_id, keep)
+               ORDER BY b.upper_bound LOOP
         BEGIN
             PERFORM @extschema@._retention_drop_partition(relation, owner, stream_id, target_id, old.part, old.lower_bound, old.upper_bound);
             RETURN true;
@@ -196,7 +208,8 @@ CREATE FUNCTION _retention_rollups() RETURNS TABLE (rollup_id int, name text, fl
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.rollup_id, r.relation::text, f.floor
-    FROM @extschema@._rollup r, LATERAL (SELECT @extschema@._bucket_start(now() - r.retention, r.bucket, r.time_zone)) f (floor)
+    FROM @extschema@._rollup r, LATERAL (
+        SELECT @extschema@._bucket_start(@extschema@._retention_floor(-r.rollup_id, r.retention), r.bucket, r.time_zone)) f (floor)
     WHERE EXISTS (SELECT FROM @extschema@._rollup_bucket b WHERE b.rollup_id = r.rollup_id AND b.bucket < f.floor)
 $$;
 COMMENT ON FUNCTION _retention_rollups() IS 'the rollups that have buckets which are past their time, which end at floor';
@@ -205,18 +218,26 @@ CREATE FUNCTION _retention_trim_rollup(rollup_id int, floor timestamptz) RETURNS
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    r @extschema@._rollup;
+    r      @extschema@._rollup;
+    holder text;
 BEGIN
     IF NOT pg_try_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, $1) THEN
         RAISE EXCEPTION 'the rollup is being refreshed' USING ERRCODE = 'lock_not_available';
     END IF;
+    -- Rollups over it are to their source what it is to events.
+    PERFORM @extschema@._retention_stop_readers(-$1);
+    holder := @extschema@._retention_event_holder(-$1, '-infinity', $2);
+    IF holder IS NOT NULL THEN
+        RAISE EXCEPTION 'old buckets are kept: %', holder USING ERRCODE = 'object_in_use';
+    END IF;
+    UPDATE @extschema@._rollup o SET frozen_until = $2 WHERE o.target_id = -$1 AND o.frozen_until < $2;
     UPDATE @extschema@._rollup o SET frozen_until = greatest(o.frozen_until, $2 - o.lookaround) WHERE o.rollup_id = $1 RETURNING * INTO r;
     PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('DELETE FROM %s WHERE bucket < %s',
         r.relation, @extschema@._rollup_literal(r, $2)), NULL, NULL);
     DELETE FROM @extschema@._rollup_bucket b WHERE b.rollup_id = $1 AND b.bucket < $2;
 END
 $$;
-COMMENT ON FUNCTION _retention_trim_rollup(int, timestamptz) IS 'delete the buckets of a rollup before floor, and freeze them';
+COMMENT ON FUNCTION _retention_trim_rollup(int, timestamptz) IS 'delete the buckets of a rollup before floor, and freeze them and those of rollups over it that have read them; an error when these are dirty';
 
 CREATE PROCEDURE _maintenance_retention()
 LANGUAGE plpgsql
@@ -232,7 +253,7 @@ BEGIN
             COMMIT;
             SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
             done := NOT EXISTS (SELECT FROM @extschema@._partition_bounds(t.relation) b
-                                WHERE b.upper_bound OPERATOR(pg_catalog.<=) (pg_catalog.now() OPERATOR(pg_catalog.-) t.keep));
+                                WHERE b.upper_bound OPERATOR(pg_catalog.<=) @extschema@._retention_floor(t.target_id, t.keep));
             EXIT WHEN done OR NOT @extschema@._maintenance_step('retention', t.name, pg_catalog.format(
                 'SELECT @extschema@._retention_drop(%s, %s, %s, %L, %L)',
                 t.relation::pg_catalog.oid, t.owner, t.stream_id, t.target_id, t.keep));
@@ -248,7 +269,7 @@ END
 $$;
 COMMENT ON PROCEDURE _maintenance_retention() IS 'drop the partitions and delete the buckets that are past their time, one table a transaction';
 
-REVOKE ALL ON FUNCTION _retention_lock(text, text), _retention_rows(regclass, oid, bigint[]), _retention_raw_holder(int, regclass, oid),
+REVOKE ALL ON FUNCTION _retention_lock(text, text), _retention_floor(int, interval), _retention_rows(regclass, oid, bigint[]), _retention_raw_holder(int, regclass, oid),
     _retention_event_holder(int, timestamptz, timestamptz), _retention_stop_readers(int),
     _retention_drop_partition(regclass, oid, int, int, regclass, timestamptz, timestamptz),
     _retention_drop(regclass, oid, int, int, interval), _retention_tell_partman(regclass, interval), _retention_rollups(),
