@@ -68,6 +68,26 @@ SELECT pair_flights_rejected('SELECT * FROM event') AS none,
 SELECT pair_flights_rejected($$SELECT repeat('a', 1001) AS event_id, 'd' AS drone_id, 'takeoff' AS type, 'b' AS boot_id, 1 AS device_uptime_ms, now() AS received_at
                                UNION ALL SELECT 'a', repeat('d', 100000), 'takeoff', 'b', 1, now()$$) AS ids_too_long;
 
+-- Absurd values are absent ones: nothing overflows, and no number of events takes long.
+SELECT * FROM pair_flights($$SELECT 'a' || n AS event_id, 'd' AS drone_id, 'takeoff' AS type, 'b' AS boot_id, u AS device_uptime_ms, r AS received_at,
+                                    g AS gps_time, w AS gps_week, w AS gps_tow_ms, w AS gps_fix, w AS seq
+                             FROM (VALUES (1, 'NaN'::float8, timestamptz '2026-01-01', timestamptz 'infinity', 'NaN'::float8),
+                                          (2, 'infinity', 'infinity', '-infinity', 'infinity'), (3, 1e300, '294276-12-31', '4713-01-01 BC', -1e300),
+                                          (4, 5, '2026-01-01', 'infinity', 'infinity'), (5, NULL, NULL, NULL, NULL)) v (n, u, r, g, w)$$, 'infinity');
+SELECT boot_id, status, takeoff_at, last_seen_at, time_source
+FROM pair_flights($$SELECT n AS event_id, 'd' AS drone_id, 'takeoff' AS type, n AS boot_id, 10000000000000 AS device_uptime_ms, r AS received_at, r AS gps_time, 3 AS gps_fix
+                    FROM (VALUES (1, timestamptz '9999-12-31 23:59'), (2, '0001-01-01')) v (n, r)$$, '-infinity');
+SELECT count(*) AS flights, sum(touchdowns) AS touchdowns
+FROM pair_flights($$SELECT n AS event_id, 'd' AS drone_id, CASE n % 3 WHEN 0 THEN 'takeoff' WHEN 1 THEN 'status' ELSE 'landing' END AS type, 'b' AS boot_id,
+                           n * 100000 AS device_uptime_ms, timestamptz '2026-01-01' AS received_at FROM generate_series(0::bigint, 29999) n$$, now());
+SELECT count(*) AS flights FROM pair_flights($$SELECT 'a' AS event_id, 'd' AS drone_id, 'status' AS type, 'b' AS boot_id, 1 AS device_uptime_ms, now() AS received_at$$, now());
+SET statement_timeout = '200ms';
+\set VERBOSITY terse
+SELECT count(*) FROM pair_flights($$SELECT n AS event_id, 'd' AS drone_id, 'takeoff' AS type, 'b' AS boot_id, n AS device_uptime_ms, now() AS received_at
+                                    FROM generate_series(1, 1000000000) n$$, now());
+\set VERBOSITY default
+RESET statement_timeout;
+
 SELECT * FROM pair_flights('SELECT 1', now(), '{"dup_ms": -1}');
 SELECT * FROM pair_flights('SELECT 1', now(), '{"dup_ms": 1.5}');
 SELECT * FROM pair_flights('SELECT 1', now(), '{"clock_floor": 7}');

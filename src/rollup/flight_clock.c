@@ -277,7 +277,17 @@ make_key(const EpFlightEvent *event, unsigned piece, EpArena *arena)
 	return key;
 }
 
-/* Rule 3 without joins: sessions has room for one per entry.  False when the arena is full. */
+static size_t
+count_sessions(const EpFlightEntry *entries, size_t count, int64_t uptime_back)
+{
+	size_t sessions = count > 0;
+
+	for (size_t i = 1; i < count; i++)
+		sessions += begins_session(entries[i - 1].event, entries[i].event, uptime_back);
+	return sessions;
+}
+
+/* Rule 3 without joins: sessions has room for all.  False when the arena is full. */
 static bool
 cut_sessions(EpFlightEntry *entries, size_t count, const EpFlightParams *params, EpArena *arena,
 			 EpFlightSession *sessions, size_t *session_count)
@@ -400,16 +410,17 @@ EpFlightSession *
 ep_flight_sessions(EpFlightEntry *entries, size_t count, const EpFlightParams *params, EpArena *arena,
 				   size_t *session_count)
 {
-	EpFlightSession *sessions = ep_arena_array(arena, count, sizeof *sessions);
+	EpFlightSession *sessions;
 	Anchor *anchors = ep_arena_array(arena, count, sizeof *anchors);
 	EpFlightEntry *room = ep_arena_array(arena, count, sizeof *room);
 
 	*session_count = 0;
-	if (sessions == NULL || anchors == NULL || room == NULL)
+	if (anchors == NULL || room == NULL)
 		return NULL;
-	if (count == 0)
-		return sessions;
 	qsort(entries, count, sizeof *entries, compare_by_session);
+	sessions = ep_arena_array(arena, count_sessions(entries, count, params->uptime_back), sizeof *sessions);
+	if (sessions == NULL || count == 0)
+		return sessions;
 	if (!cut_sessions(entries, count, params, arena, sessions, session_count))
 		return NULL;
 	for (size_t i = 0; i < *session_count; i++)

@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #define ID_BYTES_MAX 1000 /* longer ids are no ids: a key of two of them must fit into an index */
+#define DRONE_EVENTS_MAX 10000000
 #define EPOCH_MS (EP_EPOCH_SHIFT_US / 1000)
 
 typedef enum ColumnKind
@@ -265,6 +266,11 @@ finish_drone(Reader *reader)
 static EpFlightEvent *
 add_event(Reader *reader)
 {
+	if (reader->count == DRONE_EVENTS_MAX)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("drone \"%s\" has more than %d events", reader->drone_id, DRONE_EVENTS_MAX),
+						errhint("Leave out those that are neither takeoff, landing nor GPS fix, by a SELECT "
+								"instead of a table.")));
 	if (reader->count == reader->capacity)
 	{
 		reader->capacity *= 2;

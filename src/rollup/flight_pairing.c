@@ -433,26 +433,30 @@ ep_flight_pair(const EpFlightEvent *events, size_t count, const EpFlightParams *
 			   EpArena *arena, EpFlights *flights)
 {
 	EpFlightEntry *entries = ep_arena_array(arena, count, sizeof *entries);
-	EpFlight *rows = ep_arena_array(arena, count, sizeof *rows);
+	EpFlight *rows;
 	EpFlightSession *sessions;
 	size_t session_count;
 	size_t kept;
+	size_t pairs = 0;
 
 	*flights = (EpFlights){0};
-	flights->rows = ep_arena_array(arena, count, sizeof *rows);
-	if (entries == NULL || rows == NULL || flights->rows == NULL)
+	if (entries == NULL)
 		return EP_E_MEMORY;
 	for (size_t i = 0; i < count; i++)
 		flights->rejected += !is_admissible(&events[i]);
 	kept = admit(events, count, entries);
+	for (size_t i = 0; i < kept; i++) /* no flight without one of these of its own */
+		pairs += entries[i].kind != EP_FLIGHT_EVIDENCE;
+	rows = ep_arena_array(arena, pairs, sizeof *rows);
+	flights->rows = ep_arena_array(arena, pairs, sizeof *rows);
 	sessions = ep_flight_sessions(entries, kept, params, arena, &session_count);
-	if (sessions == NULL)
+	if (rows == NULL || flights->rows == NULL || sessions == NULL)
 		return EP_E_MEMORY;
 	for (size_t i = 0; i < session_count; i++)
 	{
 		sessions[i].rows = rows;
-		rows += sessions[i].count; /* no flight without an event of its own */
 		pair_session(&sessions[i], params);
+		rows += sessions[i].row_count;
 		join_bounces(&sessions[i], params->bounce);
 		place_in_time(&sessions[i]);
 	}
