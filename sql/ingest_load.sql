@@ -82,5 +82,15 @@ SELECT sum(missing) FROM reconcile('load');
 INSERT INTO load_raw (payload) VALUES (E'{"id":"s1","ts":"2026-03-01T00:00:00Z","n":1}\n{"id":"s2","ts":"2026-03-01T00:00:00Z","n":"misfit","fresh":1}\n{"id":"s3","ts":"2026-04-01T00:00:00Z","n":3}');
 INSERT INTO load_raw (payload) VALUES ('{"id":"s4","ts":"2026-03-01T00:00:00Z","n":true}');
 SELECT id, n, n__text, n__boolean, fresh, event_time, _ep_seq FROM load WHERE id ~ '^s[1-4]' ORDER BY id;
+-- So are a few large blobs.
+INSERT INTO load_raw (source, payload)
+SELECT 'file', string_agg(format('{"id":"b%s-%s","ts":"2026-03-01T00:00:00Z","n":%2$s,"text":"%s"%s}', blob, line, md5(line::text),
+                                 CASE WHEN blob = 2 AND line > 4000 THEN ',"in_blob":1' END), E'\n' ORDER BY line)
+FROM generate_series(1, 3) blob, generate_series(1, 10000) line GROUP BY blob ORDER BY blob;
+SELECT count(*), count(DISTINCT id), sum(n), count(*) FILTER (WHERE text = md5(n::text)), count(in_blob) FROM load WHERE id ~ '^b[1-3]-';
+SELECT events, typed FROM stream_stats WHERE stream = 'load';
+-- Blobs are compressed by what is quick, where the server has it, in every partition.
+SELECT every(a.attcompression = CASE WHEN s.enumvals @> '{lz4}' THEN 'l' ELSE '' END) FROM pg_attribute a, pg_settings s
+WHERE a.attrelid IN (SELECT relid FROM pg_partition_tree('load_raw')) AND a.attname = 'payload' AND s.name = 'default_toast_compression';
 SELECT drop_stream(s) FROM unnest('{whole,load,checked}'::text[]) s;
 DROP SCHEMA ingest_load CASCADE;

@@ -4,6 +4,7 @@
  */
 #include "ingest/capture.h"
 
+#include "access/detoast.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -59,6 +60,9 @@ struct EpCapture
 };
 
 #define FIRST_RUNS 8
+
+/* So many bytes, too, when all is there. */
+#define LOAD_BYTES (2 * 1024 * 1024)
 
 /* So many rows make a load.  Their pages are still in shared buffers: COPY goes round in 16 MB of them. */
 #define LOAD_ROWS 10000
@@ -445,10 +449,26 @@ is_single(const EpCapture *capture)
 	return capture->count == 1 && capture->runs[0].first == capture->runs[0].last;
 }
 
+/* Few rows of many events each: judged by the first, for the blobs of a file are alike. */
+static bool
+is_load_of_blobs(EpCapture *capture)
+{
+	bool isnull = true;
+	Datum payload = (Datum) 0;
+
+	if (capture->load != EP_LOAD_NONE)
+		return false;
+	capture->stream = ep_stream_of_raw(capture->raw_table);
+	rewind_rows(&capture->source);
+	if (fetch(capture))
+		payload = slot_getattr(capture->slot, capture->stream->leaf.payload, &isnull);
+	return !isnull && (int64) toast_raw_datum_size(payload) * capture->rows >= LOAD_BYTES;
+}
+
 void
 ep_capture_finish(EpCapture *capture)
 {
-	if (capture->load == EP_LOAD_GOES_ON || is_single(capture))
+	if (capture->load == EP_LOAD_GOES_ON || is_single(capture) || is_load_of_blobs(capture))
 		ep_capture_take(capture);
 	/* A run that has stopped leaves marks on the stream as it is cached: look it up again. */
 	capture->stream = ep_stream_of_raw(capture->raw_table);

@@ -5,7 +5,8 @@
  * A transition table would copy every payload and spill, and it turns COPY's multi-insert off for
  * partitioned tables.  So only places are noted: the trigger's WHEN clause is evaluated for each row just after
  * it was stored, and always says no, so nothing is queued.  The rows are read where they lie, most of them still in
- * shared buffers: at the end of the statement, or, of a load, some thousands at a time (direct.c).
+ * shared buffers: at the end of the statement, or, of a load, some thousands at a time (direct.c).  Few rows with many
+ * bytes are a load as well, which shows only at the end.
  *
  *	  BEFORE STATEMENT   ep_capture_open
  *	  each row           ep_capture_row, now and then ep_capture_take

@@ -166,6 +166,24 @@ END
 $$;
 COMMENT ON FUNCTION _partition_follow(regclass) IS 'let pg_partman know a table by its present name, after it was renamed or moved';
 
+-- pg_partman does not copy it; nobody else sees these tables yet.
+CREATE FUNCTION _partition_compress(relation regclass, before oid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c record;
+BEGIN
+    FOR c IN
+        SELECT i.inhrelid::regclass AS leaf, a.attname, CASE a.attcompression WHEN 'l' THEN 'lz4' ELSE 'pglz' END AS method
+        FROM pg_attribute a JOIN pg_inherits i ON i.inhparent = a.attrelid
+        WHERE a.attrelid = relation AND a.attcompression <> '' AND i.inhrelid <> ALL (before)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION %s', c.leaf, c.attname, c.method);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _partition_compress(regclass, oid[]) IS 'give partitions that were not there before the compression of their table';
+
 CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[]) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
 AS $$
@@ -174,6 +192,7 @@ DECLARE
     key     text;
     config  record;
     starts  timestamptz[];
+    before  oid[];
 BEGIN
     IF cardinality(@extschema@._partition_missing(relation, times)) = 0 THEN
         RETURN 0;
@@ -204,9 +223,11 @@ BEGIN
         RETURN 0;
     END IF;
     IF octet_length((SELECT c.relname FROM pg_class c WHERE c.oid = relation) || '_p' || to_char(now(), config.suffix)) < 63 THEN
+        before := ARRAY(SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = relation);
         PERFORM @extschema@._partman_run(format(
             'SELECT %I.create_partition_time(p_parent_table => %L, p_partition_times => %L::timestamptz[] %s)',
             partman, key, starts, CASE WHEN @extschema@._partman_major() < 5 THEN ', p_analyze => false' END));
+        PERFORM @extschema@._partition_compress(relation, before);
     ELSE
         PERFORM @extschema@._partition_attach(relation, config.control, s, s + config.period, to_char(s, config.suffix), NULL)
         FROM unnest(starts) s;
@@ -242,7 +263,7 @@ BEGIN
         SELECT left(table_name, n) || '_' || left(md5(table_name), 8) || '_p' || suffix, n
         FROM generate_series(0, length(table_name)) n) names (name, rank)
     WHERE octet_length(name) <= 63 ORDER BY rank DESC LIMIT 1;
-    EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE '
+    EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION '
                    'INCLUDING COMMENTS INCLUDING GENERATED)', schema_name, part, relation);
     IF drained IS NOT NULL THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', drained);

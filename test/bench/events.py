@@ -7,6 +7,7 @@ over three days, in every form that somebody loads:
     late.json      the same, but "firmware" appears at 50 % and "battery_pct" at 75 % of the file, and in every
                    thousandth event duration_ms is the string "n/a"
     late.pgcopy    the same as messages; a typed format has no such conflicts
+    late_json_blobs.pgcopy, late_protobuf_blobs.pgcopy   both again, 1,000 events a row: lines, and messages after their lengths
     known.json     an event of each day, which makes columns and partitions known; its sequence is negative
     known.pgcopy   the same as messages
 """
@@ -107,6 +108,28 @@ class PgCopy:
         self.file.close()
 
 
+class Blobs(PgCopy):
+    """The same, with 1,000 pieces to a row."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.pieces = []
+
+    def add(self, piece):
+        self.pieces.append(piece)
+        if len(self.pieces) == 1000:
+            self.flush()
+
+    def flush(self):
+        if self.pieces:
+            self.write(b"".join(self.pieces))
+        self.pieces = []
+
+    def close(self):
+        self.flush()
+        super().close()
+
+
 def make_known(folder):
     json, messages = open(f"{folder}/known.json", "wb"), PgCopy(f"{folder}/known.pgcopy")
     for i in range(4):
@@ -123,6 +146,7 @@ def make_events(events, folder):
     json, csv, late_json = (open(f"{folder}/{name}", "wb", buffering=1 << 20)
                             for name in ("events.json", "events.csv", "late.json"))
     messages, late_messages = PgCopy(f"{folder}/events.pgcopy"), PgCopy(f"{folder}/late.pgcopy")
+    json_blobs, protobuf_blobs = Blobs(f"{folder}/late_json_blobs.pgcopy"), Blobs(f"{folder}/late_protobuf_blobs.pgcopy")
     for i in range(1, events + 1):
         event = Event(i, i * 3 * DAY // events)
         json.write(as_json(event, event.duration_ms))
@@ -132,9 +156,12 @@ def make_events(events, folder):
             event.firmware = "H23.01.%d" % (i % 90)
         if i > events * 3 // 4:
             event.battery_pct = i % 100
-        late_json.write(as_json(event, event.duration_ms if i % 1000 else '"n/a"'))
-        late_messages.write(as_message(event))
-    for file in (json, csv, messages, late_json, late_messages):
+        line, message = as_json(event, event.duration_ms if i % 1000 else '"n/a"'), as_message(event)
+        late_json.write(line)
+        late_messages.write(message)
+        json_blobs.add(line)
+        protobuf_blobs.add(varint(len(message)) + message)
+    for file in (json, csv, messages, late_json, late_messages, json_blobs, protobuf_blobs):
         file.close()
 
 

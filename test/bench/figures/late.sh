@@ -23,6 +23,21 @@ measure_late_protobuf()
 	note "protobuf stream: $(sql_file late -v stream=late_protobuf)"
 }
 
+# The same files as somebody loads a file: in blobs of 1,000 events.
+measure_late_json_blobs()
+{
+	sql_file json -v stream=late_json_blobs >/dev/null
+	sample_rate late_json_blobs "$(seconds "COPY late_json_blobs_raw (payload) FROM '$folder/late_json_blobs.pgcopy' (FORMAT binary)")"
+	note "JSON stream, blobs: $(sql_file late -v stream=late_json_blobs)"
+}
+
+measure_late_protobuf_blobs()
+{
+	sql_file protobuf -v stream=late_protobuf_blobs -v framing=any >/dev/null
+	sample_rate late_protobuf_blobs "$(seconds "COPY late_protobuf_blobs_raw (payload) FROM '$folder/late_protobuf_blobs.pgcopy' (FORMAT binary)")"
+	note "protobuf stream, blobs: $(sql_file late -v stream=late_protobuf_blobs)"
+}
+
 # Each rival has a folder of its own: npm takes away what it was not asked for.
 prepare_duckdb() { install_rival duckdb @duckdb/node-api; }
 
