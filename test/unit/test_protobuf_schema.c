@@ -260,6 +260,25 @@ odd_range(Set *set)
 	file_of(set, "corners2.proto")->message_type[0]->extension_range[0]->end = 100;
 }
 
+/* corners.v3.COLOUR_RED stands beside corners.v3.All, not in corners.v3.Colour. */
+static void
+enum_value_of_a_type_name(Set *set)
+{
+	replace(&file_of(set, "corners.proto")->enum_type[0]->value[1]->name, "Empty");
+}
+
+static void
+field_of_a_type_name(Set *set)
+{
+	replace(&file_of(set, "corners2.proto")->message_type[0]->field[0]->name, "Part");
+}
+
+static void
+extension_of_a_type_name(Set *set)
+{
+	replace(&file_of(set, "corners2.proto")->extension[0]->name, "Grade");
+}
+
 static void
 bad_sets_are_refused(void)
 {
@@ -279,6 +298,14 @@ bad_sets_are_refused(void)
 	CHECK_TEXT(reason(bad_name), "a name in here is no identifier");
 	CHECK_TEXT(reason(bad_oneof), "field has a wrong oneof index");
 	CHECK_TEXT(reason(type_twice), "type is defined twice");
+	CHECK_TEXT(reason(enum_value_of_a_type_name),
+			   "one name is that of two things in its scope: enum value and message");
+	CHECK_TEXT(error.path, "corners.proto: corners.v3.Empty");
+	CHECK_TEXT(reason(field_of_a_type_name),
+			   "one name is that of two things in its scope: field and message");
+	CHECK_TEXT(error.path, "corners2.proto: corners.v2.Old.Part");
+	CHECK_TEXT(reason(extension_of_a_type_name),
+			   "one name is that of two things in its scope: enum and extension");
 	CHECK_TEXT(reason(empty_enum), "enum has no values");
 	CHECK_TEXT(reason(open_enum_without_zero), "first value of an open enum is not 0");
 	CHECK_TEXT(reason(enum_alias), "two enum values have one number without allow_alias");

@@ -730,6 +730,8 @@ compile(EpProtoBuild *build, const void *bytes, size_t length)
 	for (uint32_t i = 0; i < build->schema->message_count; i++)
 		if (!ep_protobuf_check_known(build, &build->schema->messages[i], &build->messages[i]))
 			return false;
+	if (!ep_protobuf_check_scopes(build))
+		return false;
 	for (uint32_t i = 0; i < build->file_count; i++)
 		ep_protobuf_attach_comments(build, &build->files[i]);
 	for (uint32_t i = 0; i < build->schema->message_count; i++)

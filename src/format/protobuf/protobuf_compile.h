@@ -109,6 +109,9 @@ extern bool
 ep_protobuf_check_parts(EpProtoBuild *build, const EpProtoMessage *message, const DraftMessage *draft);
 extern bool ep_protobuf_check_known(EpProtoBuild *build, EpProtoMessage *message, const DraftMessage *draft);
 
+/* Once all is there: no two things have one full name. */
+extern bool ep_protobuf_check_scopes(EpProtoBuild *build);
+
 /* Merge the `features` (field number) of an options message, if editions are in use. */
 extern bool
 ep_protobuf_merge_features(EpProtoBuild *build, const DraftFile *file, const ProtobufCMessage *options,
