@@ -29,6 +29,7 @@ INSERT INTO events_raw (payload) VALUES
     (message('{"eventId": "5", "occurredAt": "2026-11-02T10:03:00Z"}') || '\x621b0a05616263'),
     (message('{"eventId": "5", "occurredAt": "2026-11-02T10:03:00Z"}') || '\x6007c03e07');
 SELECT event_id, kind, device_serial, _ep_rescued FROM events ORDER BY event_id;
+SELECT unnamed_enums FROM stream_stats WHERE stream = 'events';
 SELECT seq, stage, path, message FROM rejected WHERE stream::text = 'events';
 SELECT path, reason, column_types, value_count FROM wanted_columns WHERE stream::text = 'events' ORDER BY path COLLATE "C";
 SELECT * FROM verify('events', NULL);

@@ -37,6 +37,8 @@ typedef struct EpEvent
 	uint32_t field_capacity;
 	EpField *unknown; /* what the payload's schema does not know: bytes, kept beside the columns */
 	uint32_t unknown_count;
+	uint32_t
+		unnamed_enums; /* numbers of enums that the payload's schema has no name for: they are kept as numbers */
 	const EpField *as_sent; /* as many, before aliases were put to them; NULL: fields are as they were sent */
 } EpEvent;
 
@@ -51,7 +53,7 @@ ep_event_reset(EpEvent *event)
 	event->fields = NULL;
 	event->field_count = event->field_capacity = 0;
 	event->unknown = NULL;
-	event->unknown_count = 0;
+	event->unknown_count = event->unnamed_enums = 0;
 	event->as_sent = NULL;
 }
 

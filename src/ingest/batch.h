@@ -31,6 +31,7 @@ typedef struct EpRow
 	size_t length;
 	int rescued;   /* values, and */
 	int discarded; /* values: they count when the row is in */
+	uint32 unnamed_enums;
 	EpRowState state;
 	EpCounted counted;
 	struct EpRow *first; /* EP_ROW_HELD: the row with the same event_id that is written first */

@@ -224,6 +224,7 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 		set(row, target->rescued, ep_rescue_datum(rescue));
 	row->rescued = rescue->count;
 	row->discarded = builder.discarded;
+	row->unnamed_enums = event->unnamed_enums;
 	if (keys->id != NULL)
 		row->event_id = ep_dedupe_id(&keys->id->value);
 	if (event->bytes != NULL && ep_writer_is_careful(ingest, row->work))

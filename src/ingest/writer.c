@@ -648,6 +648,7 @@ succeeded(EpIngest *ingest, const EpRow *row)
 						 DatumGetTimestampTz(row->values[received_at - 1]) - row->time);
 	ingest->counters->rescued += row->rescued;
 	ingest->counters->discarded_values += row->discarded;
+	ingest->counters->unnamed_enums += row->unnamed_enums;
 	ingest->counters->last_event = Max(ingest->counters->last_event, row->time);
 }
 

@@ -41,10 +41,10 @@ AS $$
               GROUP BY 1, 2, 3, 4) p
         GROUP BY 1, 2)
     INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued, last_event, discarded,
-                                      discarded_values, rejected_at, lag)
+                                      discarded_values, unnamed_enums, rejected_at, lag)
     SELECT g.*, p.rejected_at, p.lag
     FROM (SELECT stream_id, max(at), sum(raw_rows), sum(bytes), sum(events), sum(typed), sum(rejected), sum(duplicates), sum(rescued),
-                 max(last_event), sum(discarded), sum(discarded_values) FROM gone GROUP BY stream_id, slot) g (stream_id, at)
+                 max(last_event), sum(discarded), sum(discarded_values), sum(unnamed_enums) FROM gone GROUP BY stream_id, slot) g (stream_id, at)
     LEFT JOIN parts p ON p.stream_id = g.stream_id AND p.slot = @extschema@._maintenance_counter_slot(g.at)
 $$;
 COMMENT ON FUNCTION _maintenance_fold_counters() IS 'sum the counters older than an hour by stream and minute, those older than a day by hour, than a month by day';

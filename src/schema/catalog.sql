@@ -140,7 +140,8 @@ CREATE TABLE _counter (
     discarded_values bigint NOT NULL DEFAULT 0, -- attributes that it dropped of typed events
     rejected_at jsonb,                  -- {"stage": events}
     lag        jsonb,                   -- {"bucket": events}, see schema/histogram.h
-    lag_bucket int                      -- instead of lag, where one bucket has all typed events
+    lag_bucket int,                     -- instead of lag, where one bucket has all typed events
+    unnamed_enums bigint                -- enum numbers without a name that typed events had; null: none
 );
 COMMENT ON TABLE _counter IS 'what each statement did, in numbers';
 

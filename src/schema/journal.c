@@ -156,13 +156,15 @@ ep_journal_count(EpStream *stream, const EpCounters *counters)
 					  Int64GetDatum(counters->discarded_values),
 					  (Datum) 0,
 					  (Datum) 0,
-					  Int32GetDatum(counters->lag.first)};
+					  Int32GetDatum(counters->lag.first),
+					  Int64GetDatum(counters->unnamed_enums)};
 	bool nulls[lengthof(values)] = {false};
 
 	nulls[9] = TIMESTAMP_NOT_FINITE(counters->last_event);
 	values[12] = rejected_datum(counters, &nulls[12]);
 	nulls[13] = is_one_bucket(counters);
 	nulls[14] = !nulls[13];
+	nulls[15] = counters->unnamed_enums == 0;
 	if (nulls[14])
 		values[13] = lag_datum(&counters->lag, &nulls[13]);
 	ep_catalog_append(stream->counter_table, lengthof(values), values, nulls);

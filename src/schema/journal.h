@@ -50,6 +50,7 @@ typedef struct EpCounters
 	int64 discarded;        /* events, by the contract */
 	int64 rescued;          /* attributes */
 	int64 discarded_values; /* attributes of typed events, by the contract */
+	int64 unnamed_enums;    /* numbers that a protobuf schema has no name for, of typed events */
 	/* of typed, duplicates and discarded: those that were counted when their raw row came, and are not to be put on record again */
 	int64 typed_again, duplicates_again, discarded_again;
 	TimestampTz last_event; /* DT_NOBEGIN when there was none */

@@ -106,7 +106,8 @@ SELECT s.event_table::text AS stream, s.format,
         FROM (SELECT e.key, sum(e.value::bigint) FROM _counter m, jsonb_each_text(m.rejected_at) e WHERE m.stream_id = s.stream_id
               GROUP BY e.key HAVING sum(e.value::bigint) <> 0) r (stage, events)) AS rejected_at,
        (SELECT count(*) FROM _schema_change l WHERE l.stream_id = s.stream_id AND l.mode <> 'deferred') AS ddl,
-       _histogram_quantile(lag.histogram, 0.5) AS lag_p50, _histogram_quantile(lag.histogram, 0.99) AS lag_p99
+       _histogram_quantile(lag.histogram, 0.5) AS lag_p50, _histogram_quantile(lag.histogram, 0.99) AS lag_p99,
+       coalesce(sum(n.unnamed_enums), 0)::bigint AS unnamed_enums
 FROM _stream s
 JOIN pg_catalog.pg_class c ON c.oid = s.event_table
 LEFT JOIN _counter n USING (stream_id)
@@ -124,6 +125,7 @@ COMMENT ON COLUMN stream_stats.rejected_at IS 'rejected, by stage: {"decode": 3,
 COMMENT ON COLUMN stream_stats.ddl IS 'how many changes of its tables the stream made: lines of schema_log that were not deferred';
 COMMENT ON COLUMN stream_stats.lag_p50 IS 'received_at - event_time of half of the events is this or less; within 6 %, in whole milliseconds from one on';
 COMMENT ON COLUMN stream_stats.lag_p99 IS 'the same of 99 %';
+COMMENT ON COLUMN stream_stats.unnamed_enums IS 'enum numbers that the protobuf schema has no name for, in events that have a row: they are stored as numbers';
 COMMENT ON COLUMN stream_stats.discarded IS 'events that the contract dropped';
 COMMENT ON COLUMN stream_stats.discarded_values IS 'attributes that the contract dropped of events that have a row';
 

@@ -175,6 +175,7 @@ enum_value(EpDecoder *decoder, const EpProtoEnum *enumeration, int32_t number, E
 
 	if (name == NULL)
 	{
+		((ProtoDecoder *) decoder->state)->event->unnamed_enums++;
 		snprintf(text, sizeof text, "%d", number);
 		name = ep_arena_strdup(decoder->arena, text, strlen(text));
 		if (name == NULL)
@@ -538,6 +539,7 @@ finish_raw(ProtoDecoder *d)
 			continue;
 		code = field->value.kind == EP_JSON ? finish_json(d, field, &writer) : finish_time(d, field);
 	}
+	d->event->unnamed_enums += writer.unnamed_enums;
 	return code;
 }
 

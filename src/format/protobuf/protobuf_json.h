@@ -68,6 +68,7 @@ typedef struct EpProtoWriter
 						char *text); /* the fewest digits that read back, as text; NULL: by the C library */
 	int (*print_float)(float n, char *text);
 	uint32_t ticks;
+	uint32_t unnamed_enums; /* numbers of enums that were written as such */
 	char *text;
 	size_t length, capacity;
 	bool full;      /* the arena gave nothing: text and tokens are of no use */

@@ -432,7 +432,10 @@ put_enum(EpProtoWriter *writer, const EpProtoEnum *enumeration, int32_t number)
 	else if (name != NULL)
 		put_literal(writer, name);
 	else
+	{
 		ep_protobuf_put_integer(writer, number);
+		writer->unnamed_enums++;
+	}
 }
 
 /* One value of a field that is no message. */
