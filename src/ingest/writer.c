@@ -227,12 +227,21 @@ constraint_can_refuse(Relation relation)
 		   (constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(relation)));
 }
 
+/* Triggers that note what others update and delete are none of ours. */
+static bool
+insert_fires(TriggerDesc *triggers)
+{
+	return triggers != NULL &&
+		   (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+			triggers->trig_insert_before_statement || triggers->trig_insert_after_statement);
+}
+
 static bool
 leaf_needs_sql(Relation relation)
 {
 	TupleConstr *constraints = RelationGetDescr(relation)->constr;
 
-	return relation->trigdesc != NULL || relation->rd_rel->relkind != RELKIND_RELATION ||
+	return insert_fires(relation->trigdesc) || relation->rd_rel->relkind != RELKIND_RELATION ||
 		   (constraints != NULL && constraints->has_generated_stored);
 }
 
@@ -258,7 +267,7 @@ ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 {
 	EpWriter *writer = work->writer;
 
-	return writer->by_sql || writer->defaults_can_refuse || writer->relation->trigdesc != NULL ||
+	return writer->by_sql || writer->defaults_can_refuse || insert_fires(writer->relation->trigdesc) ||
 		   writer->relation->rd_rel->relhasindex || constraint_can_refuse(writer->relation);
 }
 
