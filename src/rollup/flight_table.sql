@@ -180,6 +180,8 @@ BEGIN
     DELETE FROM @extschema@._flight_table f WHERE f.relation = flight_relation RETURNING f.flight_table_id INTO flight_table;
     DELETE FROM @extschema@._fleet_rollup r WHERE r.flights = flight_relation;
     PERFORM @extschema@._invalidation_detach('flight_table:' || flight_table);
+    DELETE FROM @extschema@._flight_gone g WHERE NOT EXISTS (
+        SELECT FROM @extschema@._invalidation_reader r WHERE r.target_id = g.target_id AND r.consumer LIKE 'flight_table:%');
     RETURN flight_table IS NOT NULL;
 END
 $$;
