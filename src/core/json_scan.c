@@ -61,9 +61,8 @@ plain_end(const char *p, const char *end)
 	return p;
 }
 
-/* Four hex digits at p as a number, or -1. */
-static int
-hex4(const char *p, const char *end)
+int
+ep_json_hex4(const char *p, const char *end)
 {
 	int value = 0;
 
@@ -97,14 +96,14 @@ check_escape(EpJsonScan *scan, const char *p)
 		return p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL
 				   ? p + 2
 				   : ep_json_unexpected(scan, p + 1, "an escape: one of \"\\/bfnrtu");
-	code = hex4(p + 2, end);
+	code = ep_json_hex4(p + 2, end);
 	if (code < 0)
 		return ep_json_unexpected(scan, p + 2 < end ? p + 2 : end, "four hexadecimal digits");
 	if (code == 0 && !scan->nul)
 		return ep_json_fail(scan, EP_E_NUL, p, "\\u0000 cannot be stored as text");
 	if (code < 0xD800 || code > 0xDFFF)
 		return p + 6;
-	low = code <= 0xDBFF && end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8, end) : -1;
+	low = code <= 0xDBFF && end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? ep_json_hex4(p + 8, end) : -1;
 	if (low < 0xDC00 || low > 0xDFFF)
 		return ep_json_fail(scan, EP_E_ENCODING, p, "unpaired surrogate in a JSON string");
 	return p + 12;
@@ -167,12 +166,12 @@ ep_json_unescape(const char *raw, size_t length, char *out)
 			break;
 		if (raw[1] == 'u')
 		{
-			uint32_t code = (uint32_t) hex4(raw + 2, end);
+			uint32_t code = (uint32_t) ep_json_hex4(raw + 2, end);
 
 			raw += 6;
 			if (code >= 0xD800 && code <= 0xDBFF)
 			{
-				code = 0x10000 + ((code & 0x3FF) << 10) + ((uint32_t) hex4(raw + 2, end) & 0x3FF);
+				code = 0x10000 + ((code & 0x3FF) << 10) + ((uint32_t) ep_json_hex4(raw + 2, end) & 0x3FF);
 				raw += 6;
 			}
 			o += ep_utf8_put(code, o);

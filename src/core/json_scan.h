@@ -44,6 +44,9 @@ extern const char *ep_json_unexpected(EpJsonScan *scan, const char *p, const cha
  */
 extern const char *ep_json_string(EpJsonScan *scan, const char *p, bool *escaped);
 
+/* The number that four hexadecimal digits at p say; -1 when there are not four of them before end. */
+extern int ep_json_hex4(const char *p, const char *end);
+
 /* Undo the escapes of a checked string's bytes into out (length bytes suffice); the new length. */
 extern size_t ep_json_unescape(const char *raw, size_t length, char *out);
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/json_scan.h"
 #include "core/name.h"
 #include "core/utf8.h"
 
@@ -117,30 +118,11 @@ ep_path_to_text(const EpPath *path, EpArena *arena)
 	return text;
 }
 
-static int
-hex4(const char *p)
-{
-	int value = 0;
-
-	for (int i = 0; i < 4; i++)
-	{
-		char c = p[i];
-
-		if (c >= '0' && c <= '9')
-			value = value * 16 + (c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			value = value * 16 + ((c | 0x20) - 'a' + 10);
-		else
-			return -1; /* the NUL at the end of the text included */
-	}
-	return value;
-}
-
 /* One \u escape or pair of them at p (after the 'u'); the bytes read, or 0. */
 static size_t
 unicode_escape(const char *p, uint32_t *code)
 {
-	int first = hex4(p);
+	int first = ep_json_hex4(p, p + 4);
 	int second;
 
 	if (first <= 0 || (first >= 0xDC00 && first <= 0xDFFF))
@@ -150,7 +132,7 @@ unicode_escape(const char *p, uint32_t *code)
 		return 4;
 	if (p[4] != '\\' || p[5] != 'u')
 		return 0;
-	second = hex4(p + 6);
+	second = ep_json_hex4(p + 6, p + 10);
 	if (second < 0xDC00 || second > 0xDFFF)
 		return 0;
 	*code = 0x10000 + (((uint32_t) first & 0x3FF) << 10) + ((uint32_t) second & 0x3FF);

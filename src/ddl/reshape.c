@@ -171,8 +171,10 @@ ep_column_rename(PG_FUNCTION_ARGS)
 	if (found && strcmp(reshape.attribute->column_name, name) != 0)
 	{
 		if (is_taken(&reshape, name))
-			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
-							errmsg("column \"%s\" of table %s exists already, or did", name, reshape.table)));
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" of table %s exists already, or did", name, reshape.table),
+					 errhint("Choose another name. The view keeps those of columns that were dropped.")));
 		rename_one(&reshape, reshape.attribute, name);
 		rename_variants(&reshape);
 	}

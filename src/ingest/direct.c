@@ -7,6 +7,8 @@
  * still in shared buffers, until an event needs a column, a table or a partition that is not there; from that event on,
  * everything is as usual: survey, evolve, write, at the end of the statement.
  *
+ * A raw row that a trigger of a user's deletes further on in the same statement keeps its events, like one that is deleted later.
+ *
  * The price is that we then hold ROW EXCLUSIVE on the targets while we ask for more, so two loads that bring new attributes
  * at the same time keep each other from it and rescue them.  Therefore only loads do it, outside transaction blocks
  * (where a worker could not get by our lock), and only for tables that users have put nothing on that can refuse a row.
