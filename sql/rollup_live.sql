@@ -101,6 +101,25 @@ EXCEPTION WHEN insufficient_privilege THEN
 END $$;
 SELECT * FROM _rollup_dirty(0, 1);
 SELECT * FROM _rollup_live(0, 1, '2026-03-28') AS q (bucket date);
+SELECT seqstart, seqmin FROM pg_sequence WHERE seqrelid = (SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'live_test'::regnamespace AND c.relkind = 'S' AND c.relname LIKE '!_ep!_rollup!_%' ESCAPE '!' ORDER BY c.oid LIMIT 1);
+-- Nor do operators of the caller run as somebody else.
+RESET ROLE;
+GRANT CREATE ON SCHEMA live_test TO live_viewer;
+SET ROLE live_viewer;
+CREATE FUNCTION live_test.caught(bigint, bigint) RETURNS boolean LANGUAGE plpgsql COST 0.001 AS $$
+BEGIN
+    RAISE NOTICE 'this ran with other rights: %', current_user <> 'live_viewer';
+    RETURN true;
+END $$;
+CREATE OPERATOR live_test.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = live_test.caught);
+SET search_path = live_test, pg_catalog;
+\set VERBOSITY sqlstate
+SELECT * FROM event_pipeline._rollup_live((SELECT pg_catalog.substr(c.relname, 12)::int FROM pg_catalog.pg_class c WHERE c.relnamespace = 'live_test'::regnamespace
+    AND c.relname LIKE '!_ep!_rollup!_%' ESCAPE '!' ORDER BY c.oid LIMIT 1), 1, '2026-03-28') AS q (bucket date);
+\set VERBOSITY default
+SET search_path = public, event_pipeline;
+DROP OPERATOR live_test.= (bigint, bigint);
 RESET ROLE;
 DROP VIEW live_test.of_one;
 

@@ -223,7 +223,7 @@ COMMENT ON FUNCTION _rollup_target(regclass) IS 'the number of an event table, t
 CREATE POLICY genuine ON _rollup AS RESTRICTIVE FOR INSERT WITH CHECK (
     target_id = @extschema@._rollup_target(source) AND pg_catalog.has_table_privilege(owner, source, 'SELECT')
     AND frozen_until = '-infinity'
-    AND (SELECT c.relowner = owner FROM pg_catalog.pg_class c WHERE c.oid = relation));
+    AND (SELECT pg_catalog.bool_and(c.relowner = owner) FROM pg_catalog.pg_class c WHERE c.oid IN (relation, live, bi)));
 
 CREATE FUNCTION _rollup_attach(rollup_id int) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -61,7 +61,7 @@ $$;
 COMMENT ON FUNCTION _rollup_dirty(int, bigint) IS 'the buckets that the live view of a rollup computes, by start and by local date';
 
 CREATE FUNCTION _rollup_live(rollup_id int, key bigint, start timestamptz) RETURNS SETOF record
-LANGUAGE c STABLE STRICT PARALLEL UNSAFE SECURITY DEFINER AS 'MODULE_PATHNAME', 'ep_rollup_live';
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'ep_rollup_live';
 COMMENT ON FUNCTION _rollup_live(int, bigint, timestamptz) IS 'the rows of one bucket of a rollup, computed';
 
 -- Run as the rollup's owner.
@@ -89,7 +89,9 @@ BEGIN
            string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
            bool_or(a.attnum = 1 AND a.atttypid = 'date'::regtype)
     INTO names, typed, dated FROM pg_attribute a WHERE a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped;
-    EXECUTE format('CREATE SEQUENCE %s AS bigint START %s OWNED BY %s.bucket', key, live_key, relation);
+    -- Not START: pg_sequence shows that to everybody.
+    EXECUTE format('CREATE SEQUENCE %s AS bigint OWNED BY %s.bucket', key, relation);
+    PERFORM setval(key::regclass, live_key);
     EXECUTE format('COMMENT ON SEQUENCE %s IS %L', key, format('key of %s, for its owner alone', live));
     EXECUTE format($sql$
         CREATE VIEW %1$s AS
