@@ -135,6 +135,16 @@ RESET ROLE;
 SELECT DISTINCT who FROM live_test.mine_live;
 SELECT drop_rollup('live_test.mine');
 
+-- Columns may have any name.
+SELECT create_rollup('live_test.named', 'live_test.ev', 'SELECT who AS c, count(*) AS s, 1 AS d, 2 AS day, 3 AS start, 4 AS k, 5 AS q, 6 AS last_value, 7 AS content
+    FROM live_test.ev WHERE event_time >= $1 AND event_time < $2 GROUP BY who', '1 month');
+SELECT sum(s), sum(day), sum(last_value) FROM live_test.named_live;
+SELECT refresh_rollup('live_test.named') > 0 AS refreshed;
+SELECT * FROM verify_rollup('live_test.named');
+UPDATE live_test.named SET s = 0 WHERE c = 1;
+SELECT count(*) FROM verify_rollup('live_test.named');
+SELECT drop_rollup('live_test.named');
+
 -- Names, and the order of dropping.
 SELECT create_rollup('live_test.' || repeat('x', 59), 'live_test.ev', 'SELECT 1 AS n WHERE $1 < $2', '1 day');
 CREATE VIEW live_test.minutes_of_mine AS SELECT * FROM live_test.minutes_live;

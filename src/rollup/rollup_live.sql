@@ -74,7 +74,8 @@ DECLARE
     live   text;
     key    text;
     dated  boolean;
-    names  text;     -- of the query's columns
+    stored text;     -- the query's columns
+    given  text;
     typed  text;
     col    record;
 BEGIN
@@ -85,10 +86,11 @@ BEGIN
     END IF;
     live := format('%I.%I', home, named || '_live');
     key := format('%I.%I', home, '_ep_rollup_' || rollup_id);
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attnum > 1),
+    SELECT string_agg(format('s.%I', a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attnum > 1),
+           string_agg(format('q.%I', a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attnum > 1),
            string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
            bool_or(a.attnum = 1 AND a.atttypid = 'date'::regtype)
-    INTO names, typed, dated FROM pg_attribute a WHERE a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped;
+    INTO stored, given, typed, dated FROM pg_attribute a WHERE a.attrelid = $2 AND a.attnum > 0 AND NOT a.attisdropped;
     -- Not START: pg_sequence shows that to everybody.
     EXECUTE format('CREATE SEQUENCE %s AS bigint OWNED BY %s.bucket', key, relation);
     PERFORM setval(key::regclass, live_key);
@@ -98,9 +100,9 @@ BEGIN
         SELECT s.bucket, %5$s FROM %2$s s
         WHERE NOT EXISTS (SELECT FROM %3$s k, @extschema@._rollup_dirty(%4$s, k.last_value) d WHERE d.%7$s = s.bucket)
         UNION ALL
-        SELECT d.%7$s, %5$s FROM %3$s k, @extschema@._rollup_dirty(%4$s, k.last_value) d,
+        SELECT d.%7$s, %8$s FROM %3$s k, @extschema@._rollup_dirty(%4$s, k.last_value) d,
                @extschema@._rollup_live(%4$s, k.last_value, d.start) AS q(%6$s)$sql$,
-        live, relation, key, rollup_id, names, typed, CASE WHEN dated THEN 'day' ELSE 'start' END);
+        live, relation, key, rollup_id, stored, typed, CASE WHEN dated THEN 'day' ELSE 'start' END, given);
     EXECUTE format('COMMENT ON VIEW %s IS %L', live, format('rollup %s, exact at read time: dirty buckets are computed from their events', relation));
     EXECUTE format('COMMENT ON COLUMN %s.bucket IS %L', live, col_description(relation, 1));
     RETURN live::regclass;

@@ -217,8 +217,8 @@ CREATE FUNCTION _rollup_compare(r _rollup, start timestamptz) RETURNS jsonb
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format($q$
-        WITH computed AS MATERIALIZED (SELECT c::text AS content FROM (%s) c),
-             stored AS MATERIALIZED (SELECT s::text AS content FROM %s s WHERE bucket = %s)
+        WITH computed AS MATERIALIZED (SELECT (c.*)::text AS content FROM (%s) c),
+             stored AS MATERIALIZED (SELECT (s.*)::text AS content FROM %s s WHERE s.bucket = %s)
         SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('difference', d.difference, 'content', d.content)) FROM (
             SELECT 'missing' AS difference, content FROM (TABLE computed EXCEPT ALL TABLE stored) m
             UNION ALL
