@@ -35,6 +35,7 @@ SELECT period_diff('dif.daily', 'n', '0');
 SELECT period_diff('dif.daily', 'n', '1 day', '{kind}');
 SELECT period_diff('dif.ev', 'n');
 SELECT period_diff('dif.nothing', 'n');
+SELECT create_period_diff_view('dif.daily_live', 'dif.daily', 'n', '1 day');
 
 SET client_min_messages = warning;
 DROP VIEW dif.growth;

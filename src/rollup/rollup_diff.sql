@@ -104,6 +104,10 @@ DECLARE
     ident text := (SELECT string_agg(quote_ident(i), '.') FROM unnest(parse_ident(view)) i);
     made  regclass;
 BEGIN
+    made := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT to_regclass(%L)::oid', ident), NULL, NULL)::oid;
+    IF EXISTS (SELECT FROM @extschema@._rollup r WHERE made IN (r.live, r.bi)) THEN
+        RAISE EXCEPTION '% is a view of a rollup itself', made USING ERRCODE = 'duplicate_table', HINT = 'Choose another name.';
+    END IF;
     PERFORM @extschema@._rollup_run_as(me, path, 'UTC', format('CREATE OR REPLACE VIEW %s AS %s', ident,
         @extschema@._diff_select(rollup, value, period, dimensions)), NULL, NULL);
     made := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT %L::regclass::oid', ident), NULL, NULL)::oid;
