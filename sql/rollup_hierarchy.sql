@@ -133,6 +133,12 @@ SELECT refresh_rollup('tower.days') AS days;
 SELECT sum(n) FROM tower.days;
 RESET ROLE;
 
+-- Nobody else says of a rollup what has changed in it.
+SET ROLE tower_guest;
+SELECT _rollup_note(r.rollup_id, n, '294276-12-31') FROM (SELECT _rollup_target('tower.hourly') * -1 AS rollup_id) r, generate_series(0, 1) n;
+RESET ROLE;
+SELECT count(*) FROM _invalidation WHERE granule > '200000-01-01';
+
 -- What cannot be: a circle, days of two zones, a source that goes first.
 SELECT alter_rollup('tower.daily', 'SELECT who, sum(n)::bigint AS n, sum(ms) AS ms FROM tower.weekly_live WHERE bucket >= $1 AND bucket < $2 GROUP BY who');
 SELECT alter_rollup('tower.daily', 'SELECT who, sum(n)::bigint AS n, sum(ms) AS ms FROM tower.daily WHERE bucket >= $1 AND bucket < $2 GROUP BY who');

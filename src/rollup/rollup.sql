@@ -287,10 +287,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_detach(int) IS 'stop noting changes for a rollup that is dropped';
 
-CREATE FUNCTION _rollup_note(rollup_id int, start timestamptz) RETURNS void
+-- With its key: what does not hold a bucket would make the rollups above fail.
+CREATE FUNCTION _rollup_note(rollup_id int, key bigint, start timestamptz) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ INSERT INTO @extschema@._invalidation (target_id, granule) VALUES (-$1, $2) $$;
-COMMENT ON FUNCTION _rollup_note(int, timestamptz) IS 'tell the rollups over a rollup that a bucket of it has changed';
+AS $$
+    INSERT INTO @extschema@._invalidation (target_id, granule)
+    SELECT -r.rollup_id, $3 FROM @extschema@._rollup r WHERE r.rollup_id = $1 AND r.live_key = $2
+$$;
+COMMENT ON FUNCTION _rollup_note(int, bigint, timestamptz) IS 'tell the rollups over a rollup that a bucket of it has changed';
 
 CREATE FUNCTION _rollup_readers(rollup_id int) RETURNS SETOF regclass
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -66,7 +66,7 @@ BEGIN
         r.relation, @extschema@._rollup_literal(r, start), of_keys), NULL, NULL);
     PERFORM @extschema@._rollup_run_as(r.owner, r.search_path, r.time_zone, format('INSERT INTO %s %s%s',
         r.relation, @extschema@._rollup_select(r, start), of_keys), start, @extschema@._bucket_end(start, r.bucket, r.time_zone));
-    PERFORM @extschema@._rollup_note(r.rollup_id, start);
+    PERFORM @extschema@._rollup_note(r.rollup_id, r.live_key, start);
     UPDATE @extschema@._rollup_bucket b
     SET version = r.version, refreshed_at = clock_timestamp(), dirty_since = NULL, failures = 0, retry_at = NULL
     WHERE b.rollup_id = r.rollup_id AND b.bucket = start;
