@@ -80,6 +80,13 @@ BEGIN
 END $$;
 
 SELECT create_rollup('keyed.other', 'keyed.ev', 'SELECT count(*) AS n FROM keyed.ev WHERE event_time >= $1 AND event_time < $2', '1 day', key => 'device');
+-- Keys are known by their text: equal ones must be written equally, and the query must give them as they are.
+ALTER TABLE keyed.ev ADD COLUMN amount numeric;
+SELECT create_rollup('keyed.other', 'keyed.ev', 'SELECT amount, count(*) AS n FROM keyed.ev WHERE event_time >= $1 AND event_time < $2 GROUP BY amount', '1 day', key => 'amount');
+SELECT create_rollup('keyed.other', 'keyed.ev', 'SELECT upper(device) AS device, count(*) AS n FROM keyed.ev WHERE event_time >= $1 AND event_time < $2 GROUP BY upper(device)',
+    '1 day', key => 'device');
+SELECT alter_rollup('keyed.daily', 'SELECT upper(device) AS device, count(*) AS n, percentile_cont(0.9) WITHIN GROUP (ORDER BY ms) AS ms_p90 FROM keyed.ev
+    WHERE event_time >= $1 AND event_time < $2 GROUP BY upper(device)');
 SET client_min_messages = warning;
 DROP VIEW keyed.written;
 SELECT drop_rollup('keyed.daily');

@@ -288,8 +288,9 @@ ep_rollup_analyze(const char *text)
 }
 
 /*
- * _rollup_columns(query text, search_path text, time_zone text) -> setof (column_name name, column_type text)
- * The columns of the query in order, or an error that says why it is not fit for a rollup.
+ * _rollup_columns(query text, search_path text, time_zone text)
+ *	-> setof (column_name name, column_type text, plain boolean)
+ * The columns of the query in order, or an error that says why it is not fit for a rollup.  plain: it is a table's column as it is.
  */
 Datum
 ep_rollup_columns(PG_FUNCTION_ARGS)
@@ -308,8 +309,8 @@ ep_rollup_columns(PG_FUNCTION_ARGS)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
 		NameData name;
-		Datum values[2];
-		bool nulls[2] = {false, false};
+		Datum values[3];
+		bool nulls[3] = {false, false, false};
 
 		if (entry->resjunk)
 			continue;
@@ -318,6 +319,7 @@ ep_rollup_columns(PG_FUNCTION_ARGS)
 		values[1] = CStringGetTextDatum(
 			format_type_extended(exprType((Node *) entry->expr), exprTypmod((Node *) entry->expr),
 								 FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		values[2] = BoolGetDatum(OidIsValid(entry->resorigtbl));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	AtEOXact_GUC(false, level);

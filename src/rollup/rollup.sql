@@ -92,7 +92,7 @@ CREATE POLICY owners ON _rollup_bucket USING (EXISTS (
     SELECT FROM @extschema@._rollup r WHERE r.rollup_id = _rollup_bucket.rollup_id)); -- those that the caller sees
 
 CREATE FUNCTION _rollup_columns(query text, search_path text, time_zone text)
-RETURNS TABLE (column_name name, column_type text)
+RETURNS TABLE (column_name name, column_type text, plain boolean)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_rollup_columns';
 COMMENT ON FUNCTION _rollup_columns(text, text, text) IS 'the columns of a rollup''s query, or an error that says why it is not fit for one';
 
@@ -116,8 +116,8 @@ AS $$
 DECLARE
     replaced text := @extschema@._rollup_substitute(query, path, source, live);
 BEGIN
-    IF ARRAY(SELECT c::text FROM @extschema@._rollup_columns(replaced, path, time_zone) c)
-       = ARRAY(SELECT c::text FROM @extschema@._rollup_columns(query, path, time_zone) c) THEN
+    IF ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(replaced, path, time_zone) c)
+       = ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(query, path, time_zone) c) THEN
         RETURN replaced;
     END IF;
     RETURN NULL;
@@ -346,6 +346,29 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_reach(interval) IS 'the most that a lookaround can span, whatever its months and days are';
 
+-- Keys are told apart by their text, so equal ones must have one text: 1.0 and 1.00 have two.
+CREATE FUNCTION _rollup_check_key(source regclass, key name, query text, path text, time_zone text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    a pg_attribute;
+    c record;
+BEGIN
+    SELECT * INTO a FROM pg_attribute o WHERE o.attrelid = source AND o.attname = key AND o.attnum > 0 AND NOT o.attisdropped;
+    SELECT * INTO c FROM @extschema@._rollup_columns(query, path, time_zone) o WHERE o.column_name = key;
+    IF a.attname IS NULL OR NOT coalesce(c.plain AND c.column_type::regtype = a.atttypid, false) THEN
+        RAISE EXCEPTION 'the key "%" is no column of both % and the query', key, source USING ERRCODE = 'undefined_column',
+            HINT = 'The rows that the query gives for a key must depend on the events with this key alone, and have it as it is.';
+    ELSIF a.atttypid NOT IN ('text'::regtype, 'varchar'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'uuid'::regtype,
+                             'boolean'::regtype, 'date'::regtype, 'timestamptz'::regtype, 'bytea'::regtype)
+        OR EXISTS (SELECT FROM pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic) THEN
+        RAISE EXCEPTION 'column "%" of type % cannot be the key of a rollup', key, c.column_type USING ERRCODE = 'datatype_mismatch',
+            HINT = 'Equal keys must be written equally, as texts, whole numbers, uuids and dates are.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _rollup_check_key(regclass, name, text, text, text) IS 'raise an error unless the column can be the key of a rollup with this query';
+
 CREATE FUNCTION _rollup_make_table(rollup text, query text, bucket interval, time_zone text, source regclass, path text)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET IntervalStyle = postgres
@@ -407,12 +430,7 @@ BEGIN
         RAISE EXCEPTION 'permission denied for view %', below.live USING ERRCODE = 'insufficient_privilege',
             HINT = 'The live view of a rollup reads that of its source.';
     END IF;
-    IF key IS NOT NULL AND NOT (
-        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = reads AND a.attname = key AND a.attnum > 0 AND NOT a.attisdropped)
-        AND EXISTS (SELECT FROM @extschema@._rollup_columns(plain, path, time_zone) c WHERE c.column_name = key)) THEN
-        RAISE EXCEPTION 'the key "%" is no column of both % and the query', key, reads USING ERRCODE = 'undefined_column',
-            HINT = 'The rows that the query gives for a key must depend on the events with this key alone.';
-    END IF;
+    PERFORM @extschema@._rollup_check_key(reads, key, plain, path, time_zone);
     made := @extschema@._rollup_make_table(rollup, plain, bucket, time_zone, reads, path);
     view := @extschema@._rollup_make_live(id, made, secret);
     INSERT INTO @extschema@._rollup (rollup_id, relation, live, bi, live_key, owner, target_id, source, key, query, live_query, search_path, bucket,
@@ -508,8 +526,8 @@ DECLARE
     plain text := @extschema@._rollup_statement(new_query);
 BEGIN
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id FOR UPDATE;
-    IF ARRAY(SELECT c::text FROM @extschema@._rollup_columns(plain, r.search_path, r.time_zone) c)
-       <> ARRAY(SELECT c::text FROM @extschema@._rollup_columns(r.query, r.search_path, r.time_zone) c) THEN
+    IF ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(plain, r.search_path, r.time_zone) c)
+       <> ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(r.query, r.search_path, r.time_zone) c) THEN
         RAISE EXCEPTION 'the columns of rollup % cannot change', r.relation USING ERRCODE = 'datatype_mismatch',
             HINT = 'Keep their names, types and order, or drop the rollup and create it anew.';
     END IF;
@@ -517,6 +535,7 @@ BEGIN
                WHERE t = r.relation OR t IN (SELECT @extschema@._rollup_readers(id))) THEN
         RAISE EXCEPTION 'rollup % cannot read itself or a rollup over it', r.relation USING ERRCODE = 'invalid_recursion';
     END IF;
+    PERFORM @extschema@._rollup_check_key(r.source, r.key, plain, r.search_path, r.time_zone);
     UPDATE @extschema@._rollup o SET query = plain,
            live_query = @extschema@._rollup_live_query(plain, r.search_path, r.time_zone, r.source, (@extschema@._rollup_source(r.source)).live),
            version = version + (query <> plain)::int
