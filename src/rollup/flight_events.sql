@@ -18,8 +18,9 @@ AS $$
                                  ('number', '{device_uptime_ms,gps_week,gps_tow_ms,gps_fix,seq}'),
                                  ('time', '{device_clock,gps_time,received_at}')) v (k, names), unnest(names) n),
     attribute AS (
-        SELECT DISTINCT w.name, w.kind, s.column_name, s.column_type
+        SELECT DISTINCT w.name, w.kind, s.column_name, a.atttypid::regtype AS column_type     -- not the registry's: its owner may have changed it
         FROM @extschema@.stream_columns s JOIN wanted w ON replace(lower(s.path), '_', '') = replace(w.name::text, '_', '')
+        JOIN pg_attribute a ON a.attrelid = events_relation AND a.attname = s.column_name AND NOT a.attisdropped
         WHERE s.target = events_relation),
     found AS (
         SELECT * FROM attribute
