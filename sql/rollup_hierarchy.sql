@@ -139,6 +139,9 @@ SELECT _rollup_note(r.rollup_id, n, '294276-12-31') FROM (SELECT _rollup_target(
 RESET ROLE;
 SELECT count(*) FROM _invalidation WHERE granule > '200000-01-01';
 
+-- Internal functions take any argument.
+SELECT _rollup_substitute('SELECT 1', 'public', 0, 0), _rollup_substitute('SELECT 1', 'public', 'tower.ev'::regclass, 1::oid::regclass);
+
 -- What cannot be: a circle, days of two zones, a source that goes first.
 SELECT alter_rollup('tower.daily', 'SELECT who, sum(n)::bigint AS n, sum(ms) AS ms FROM tower.weekly_live WHERE bucket >= $1 AND bucket < $2 GROUP BY who');
 SELECT alter_rollup('tower.daily', 'SELECT who, sum(n)::bigint AS n, sum(ms) AS ms FROM tower.daily WHERE bucket >= $1 AND bucket < $2 GROUP BY who');

@@ -120,7 +120,8 @@ skip_name(const char *at, int parts)
 
 /*
  * _rollup_substitute(query text, search_path text, relation regclass, replacement regclass) -> text
- * The query with replacement for relation wherever FROM names it.  NULL when it does not, or a WITH query has its name.
+ * The query with replacement for relation wherever FROM names it.  NULL when it does not, a WITH query has its name, or there is no
+ * such relation.
  */
 Datum
 ep_rollup_substitute(PG_FUNCTION_ARGS)
@@ -128,14 +129,18 @@ ep_rollup_substitute(PG_FUNCTION_ARGS)
 	const char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Oid replacement = PG_GETARG_OID(3);
 	Mentions mentions = {.relation = PG_GETARG_OID(2), .name = get_rel_name(PG_GETARG_OID(2))};
-	char *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(replacement)),
-											get_rel_name(replacement));
+	char *schema = get_namespace_name(get_rel_namespace(replacement));
+	const char *name;
 	const char *done = query;
-	int level = ep_rollup_pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), "UTC");
-	StringInfoData text;
+	StringInfoData replaced;
 	ListCell *cell;
+	int level;
 
-	initStringInfo(&text);
+	if (mentions.name == NULL || schema == NULL)
+		PG_RETURN_NULL();
+	name = quote_qualified_identifier(schema, get_rel_name(replacement));
+	level = ep_rollup_pin_settings(text_to_cstring(PG_GETARG_TEXT_PP(1)), "UTC");
+	initStringInfo(&replaced);
 	(void) find_mentions(ep_rollup_parse(query)->stmt, &mentions);
 	AtEOXact_GUC(false, level);
 	if (mentions.of == NIL || mentions.shadowed)
@@ -150,12 +155,12 @@ ep_rollup_substitute(PG_FUNCTION_ARGS)
 
 		if (end == NULL)
 			PG_RETURN_NULL();
-		appendBinaryStringInfo(&text, done, start - done);
-		appendStringInfoString(&text, name);
+		appendBinaryStringInfo(&replaced, done, start - done);
+		appendStringInfoString(&replaced, name);
 		if (mention->alias == NULL)
-			appendStringInfo(&text, " AS %s", quote_identifier(mentions.name));
+			appendStringInfo(&replaced, " AS %s", quote_identifier(mentions.name));
 		done = end;
 	}
-	appendStringInfoString(&text, done);
-	PG_RETURN_TEXT_P(cstring_to_text(text.data));
+	appendStringInfoString(&replaced, done);
+	PG_RETURN_TEXT_P(cstring_to_text(replaced.data));
 }
