@@ -133,7 +133,10 @@ SELECT create_rollup('live_test.mine', 'live_test.ev',
     'SELECT DISTINCT live_test.whoami() AS who FROM live_test.ev WHERE event_time >= $1 AND event_time < $2', '1 month');
 RESET ROLE;
 SELECT DISTINCT who FROM live_test.mine_live;
+SELECT refresh_rollup('live_test.mine') > 0 AS refreshed;
+SET ROLE live_owner;
 SELECT drop_rollup('live_test.mine');
+RESET ROLE;
 
 -- Columns may have any name.
 SELECT create_rollup('live_test.named', 'live_test.ev', 'SELECT who AS c, count(*) AS s, 1 AS d, 2 AS day, 3 AS start, 4 AS k, 5 AS q, 6 AS last_value, 7 AS content

@@ -193,8 +193,9 @@ SELECT pg_catalog.pg_extension_config_dump('_wanted', '');
 
 -- What belongs to a row goes with it. No foreign keys: pg_restore -j fills tables of an extension at the same time, whatever
 -- refers to what, and would fail.
+-- As the extension's owner, whoever deletes; nobody else may make a trigger of it.
 CREATE FUNCTION _delete_dependents() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('DELETE FROM @extschema@.%I d USING gone WHERE d.%I = gone.%2$I', tg_argv[0], tg_argv[1]);
