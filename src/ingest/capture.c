@@ -274,6 +274,14 @@ open_leaf(EpCapture *capture, Oid relation)
 		find_columns(capture->stream, capture->leaf);
 }
 
+/* Where its columns are in the leaf is cached with the stream, so a leaf that was opened for another copy of it is closed. */
+static void
+find_stream(EpCapture *capture)
+{
+	close_leaf(capture);
+	capture->stream = ep_stream_of_raw(capture->raw_table);
+}
+
 static void
 rewind_rows(EpRawSource *source)
 {
@@ -424,7 +432,7 @@ ep_capture_take(EpCapture *capture)
 	MemoryContext old = MemoryContextSwitchTo(capture->context);
 
 	capture->rows = 0;
-	capture->stream = ep_stream_of_raw(capture->raw_table);
+	find_stream(capture);
 	if (ep_worker_is_wanted(capture->stream->event_relation))
 		capture->load = EP_LOAD_STOPPED;
 	else if (ep_ingest_some(capture->stream, &capture->source, &capture->counters))
@@ -458,7 +466,7 @@ is_load_of_blobs(EpCapture *capture)
 
 	if (capture->load != EP_LOAD_NONE)
 		return false;
-	capture->stream = ep_stream_of_raw(capture->raw_table);
+	find_stream(capture);
 	rewind_rows(&capture->source);
 	if (fetch(capture))
 		payload = slot_getattr(capture->slot, capture->stream->leaf.payload, &isnull);
@@ -470,8 +478,7 @@ ep_capture_finish(EpCapture *capture)
 {
 	if (capture->load == EP_LOAD_GOES_ON || is_single(capture) || is_load_of_blobs(capture))
 		ep_capture_take(capture);
-	/* A run that has stopped leaves marks on the stream as it is cached: look it up again. */
-	capture->stream = ep_stream_of_raw(capture->raw_table);
+	find_stream(capture); /* again: a run that has stopped leaves marks on the stream as it is cached */
 	if (capture->count > 0)
 		ep_ingest_run(capture->stream, &capture->source, &capture->counters);
 	else
