@@ -149,6 +149,16 @@ CALL event_pipeline.run_maintenance();
 SELECT step, object, failures, last_error FROM maintenance_log WHERE failures > 0;
 RESET event_pipeline.log_retention;
 
+-- A retention that reaches back to before there were times keeps everything, and nobody else's retention from working.
+SELECT create_stream('ret.long', 'json', event_time => 'at', retention => '178000000 years', raw_retention => '178000000 years');
+INSERT INTO ret.long_raw (payload) VALUES ('{"at": "2020-01-01T00:00:00Z"}');
+SELECT create_rollup('ret.long_days', 'ret.long', 'SELECT count(*) AS n FROM ret.long WHERE event_time >= $1 AND event_time < $2', '7 days', 'Europe/Prague');
+SELECT alter_rollup('ret.long_days', retention => '6739 years');
+CALL event_pipeline.run_maintenance();
+TABLE ret.long_days;
+SELECT step, object, failures, last_error FROM maintenance_log WHERE object LIKE 'ret.long%' AND failures > 0;
+SELECT drop_rollup('ret.long_days'), drop_stream('ret.long');
+
 -- maintenance_log forgets what is gone.
 SELECT drop_flight_table('ret.flights'), drop_rollup('ret.blind'), drop_stream('ret.ev');
 CALL event_pipeline.run_maintenance();

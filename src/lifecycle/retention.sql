@@ -133,10 +133,14 @@ COMMENT ON FUNCTION _retention_drop_partition(regclass, oid, int, int, regclass,
     'drop a partition, with the rejections of its rows that were dismissed; an error when something needs it or it is in use';
 
 CREATE FUNCTION _retention_floor(target_id int, keep interval) RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT least(now() - keep, min(@extschema@._bucket_start(now() - keep, r.bucket, r.time_zone) - r.lookaround))
-    FROM @extschema@._rollup r WHERE r.target_id = $1
+BEGIN
+    RETURN (SELECT least(now() - keep, min(@extschema@._bucket_start(now() - keep, r.bucket, r.time_zone) - r.lookaround))
+            FROM @extschema@._rollup r WHERE r.target_id = $1);
+EXCEPTION WHEN data_exception THEN      -- before there were times
+    RETURN '-infinity';
+END
 $$;
 COMMENT ON FUNCTION _retention_floor(int, interval) IS 'what is older than this is past its time, and so is every bucket that reads it';
 
@@ -204,12 +208,22 @@ COMMENT ON FUNCTION alter_rollup(text, interval) IS
     'say how long a rollup keeps its buckets, by its own clock; null: for ever, as from the start. Events that come later than that change nothing';
 
 -- The bucket of that moment is kept whole.
+CREATE FUNCTION _retention_bucket(r _rollup) RETURNS timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN @extschema@._bucket_start(@extschema@._retention_floor(-r.rollup_id, r.retention), r.bucket, r.time_zone);
+EXCEPTION WHEN data_exception THEN
+    RETURN '-infinity';
+END
+$$;
+COMMENT ON FUNCTION _retention_bucket(_rollup) IS 'the buckets of a rollup before this one are past their time';
+
 CREATE FUNCTION _retention_rollups() RETURNS TABLE (rollup_id int, name text, floor timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT r.rollup_id, r.relation::text, f.floor
-    FROM @extschema@._rollup r, LATERAL (
-        SELECT @extschema@._bucket_start(@extschema@._retention_floor(-r.rollup_id, r.retention), r.bucket, r.time_zone)) f (floor)
+    FROM @extschema@._rollup r, LATERAL (SELECT @extschema@._retention_bucket(r)) f (floor)
     WHERE EXISTS (SELECT FROM @extschema@._rollup_bucket b WHERE b.rollup_id = r.rollup_id AND b.bucket < f.floor)
 $$;
 COMMENT ON FUNCTION _retention_rollups() IS 'the rollups that have buckets which are past their time, which end at floor';
@@ -272,6 +286,6 @@ COMMENT ON PROCEDURE _maintenance_retention() IS 'drop the partitions and delete
 REVOKE ALL ON FUNCTION _retention_lock(text, text), _retention_floor(int, interval), _retention_rows(regclass, oid, bigint[]), _retention_raw_holder(int, regclass, oid),
     _retention_event_holder(int, timestamptz, timestamptz), _retention_stop_readers(int),
     _retention_drop_partition(regclass, oid, int, int, regclass, timestamptz, timestamptz),
-    _retention_drop(regclass, oid, int, int, interval), _retention_tell_partman(regclass, interval), _retention_rollups(),
+    _retention_drop(regclass, oid, int, int, interval), _retention_tell_partman(regclass, interval), _retention_bucket(_rollup), _retention_rollups(),
     _retention_trim_rollup(int, timestamptz) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_retention() FROM PUBLIC;
