@@ -92,5 +92,14 @@ SELECT events, typed FROM stream_stats WHERE stream = 'load';
 -- Blobs are compressed by what is quick, where the server has it, in every partition.
 SELECT every(a.attcompression = CASE WHEN s.enumvals @> '{lz4}' THEN 'l' ELSE '' END) FROM pg_attribute a, pg_settings s
 WHERE a.attrelid IN (SELECT relid FROM pg_partition_tree('load_raw')) AND a.attname = 'payload' AND s.name = 'default_toast_compression';
-SELECT drop_stream(s) FROM unnest('{whole,load,checked}'::text[]) s;
+-- Partitions are made for every event of a load, of any length, and max_new_partitions counts partitions: the newest are made.
+SELECT create_stream('quarters', 'json', event_time => 't', partition_interval => '15 minutes');
+INSERT INTO quarters_raw (payload) SELECT json_build_object('t', timestamptz '2024-06-01Z' + n * interval '5 minutes') FROM generate_series(0, 35) n;
+SELECT count(*), count(DISTINCT tableoid) AS partitions FROM quarters;
+SELECT create_stream('few_days', 'json', event_time => 't', settings => '{"max_new_partitions": 3}');
+INSERT INTO few_days_raw (payload) SELECT json_build_object('t', timestamptz '2024-06-01Z' + n * interval '1 hour') FROM generate_series(0, 71) n;
+INSERT INTO few_days_raw (payload) SELECT json_build_object('t', timestamptz '2024-07-01Z' + n * interval '1 day') FROM generate_series(0, 4) n;
+SELECT event_time::date AS day, count(*) FROM few_days GROUP BY 1 ORDER BY 1;
+SELECT stream, count(*), min(message) FROM rejected WHERE stream IN ('quarters', 'few_days') GROUP BY 1;
+SELECT drop_stream(s) FROM unnest('{whole,load,checked,quarters,few_days}'::text[]) s;
 DROP SCHEMA ingest_load CASCADE;

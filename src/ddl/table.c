@@ -62,11 +62,11 @@ ep_ddl_create_routed_table(Oid event_relation, const char *route, char **name)
 }
 
 int
-ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count)
+ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most)
 {
-	Oid types[2] = {OIDOID, TIMESTAMPTZARRAYOID};
+	Oid types[3] = {OIDOID, TIMESTAMPTZARRAYOID, INT4OID};
 	Datum *items = palloc(count * sizeof(Datum));
-	Datum values[2];
+	Datum values[3];
 	bool isnull;
 
 	for (int i = 0; i < count; i++)
@@ -74,8 +74,9 @@ ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count)
 	values[0] = ObjectIdGetDatum(relation);
 	values[1] = PointerGetDatum(
 		construct_array(items, count, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	if (SPI_execute_with_args("SELECT event_pipeline._partition_ensure($1::regclass, $2)", 2, types, values,
-							  NULL, false, 0) != SPI_OK_SELECT)
+	values[2] = Int32GetDatum(most);
+	if (SPI_execute_with_args("SELECT event_pipeline._partition_ensure($1::regclass, $2, $3)", 3, types,
+							  values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not create partitions of \"%s\"", get_rel_name(relation));
 	CommandCounterIncrement();
 	pfree(items);

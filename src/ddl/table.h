@@ -22,8 +22,8 @@ extern char *ep_ddl_fit_name(const char *name, bool taken);
  */
 extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route, char **name);
 
-/* Make the partitions that these event times need and that do not exist; how many were made. */
-extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count);
+/* Make the partitions that these event times need and that do not exist, at most so many, the newest; how many were made. */
+extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most);
 
 typedef struct EpPartition
 {

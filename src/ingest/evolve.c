@@ -255,19 +255,12 @@ evolve_partitions(EpIngest *ingest, EpTargetWork *work)
 {
 	EpPartitionChange change = {
 		.stream = ingest->stream, .target = work->target, .times = work->missing, .mode = "inline"};
-	int most = ingest->stream->max_new_partitions;
 	int kept = 0;
 
 	qsort(work->missing, work->missing_count, sizeof(TimestampTz), compare_times);
 	for (int i = 0; i < work->missing_count; i++)
 		if (i == 0 || work->missing[i] != work->missing[i - 1])
 			work->missing[kept++] = work->missing[i];
-	/* When there are too many, the newest matter most. */
-	if (kept > most)
-	{
-		memmove(work->missing, work->missing + kept - most, most * sizeof(TimestampTz));
-		kept = most;
-	}
 	change.count = kept;
 	make_partitions(&change);
 	work->target->coverage = NULL;

@@ -62,7 +62,7 @@ typedef struct EpTargetWork
 	struct EpWish *wishes; /* attributes without a column */
 	int wish_count;
 	int wish_capacity;
-	TimestampTz *missing; /* times without a partition, one per hour */
+	TimestampTz *missing; /* times without a partition */
 	int missing_count;
 	int missing_capacity;
 	HTAB *wanted;   /* attributes without a column, see wanted.h */

@@ -143,12 +143,10 @@ ep_survey_field(EpIngest *ingest, EpTargetWork *work, const EpField *field, int6
 static void
 survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 {
-	TimestampTz hour = time - ((time % USECS_PER_HOUR) + USECS_PER_HOUR) % USECS_PER_HOUR;
-
 	if (ep_coverage_has(ep_coverage_of(ingest->stream, work->target), time))
 		return;
 	ingest->surprises++;
-	if (work->missing_count > 0 && work->missing[work->missing_count - 1] == hour)
+	if (work->missing_count > 0 && work->missing[work->missing_count - 1] == time)
 		return;
 	if (work->missing_count == work->missing_capacity)
 	{
@@ -158,7 +156,7 @@ survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 		else
 			work->missing = repalloc_huge(work->missing, work->missing_capacity * sizeof(TimestampTz));
 	}
-	work->missing[work->missing_count++] = hour;
+	work->missing[work->missing_count++] = time;
 }
 
 void

@@ -184,13 +184,14 @@ END
 $$;
 COMMENT ON FUNCTION _partition_compress(regclass, oid[]) IS 'give partitions that were not there before the compression of their table';
 
-CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[]) RETURNS int
+CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[], most int DEFAULT 2147483647) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
 AS $$
 DECLARE
     partman name;
     key     text;
     config  record;
+    step    interval;
     starts  timestamptz[];
     before  oid[];
 BEGIN
@@ -217,8 +218,17 @@ BEGIN
         RAISE EXCEPTION 'no partition can hold a time outside the years 1 to 9998'
             USING ERRCODE = 'datetime_field_overflow';
     END IF;
+    -- A load brings many times: down to one a partition, or a day, with what the server computes fastest.
+    step := CASE WHEN config.period < interval '1 month' THEN config.period ELSE interval '1 day' END;
     starts := ARRAY(SELECT DISTINCT @extschema@._partition_start(t, config.period)
-                    FROM unnest(@extschema@._partition_missing(relation, times)) t ORDER BY 1);
+                    FROM (SELECT DISTINCT date_bin(step, missing, '2000-01-03 00:00+00')
+                          FROM unnest(@extschema@._partition_missing(relation, times)) missing) steps (t)
+                    ORDER BY 1 DESC);
+    IF cardinality(starts) > most THEN
+        RAISE WARNING '% new partitions of % would be needed; the newest % are made', cardinality(starts), relation, most
+            USING ERRCODE = 'configuration_limit_exceeded';
+        starts := starts[:most];
+    END IF;
     IF starts = '{}' THEN
         RETURN 0;
     END IF;
@@ -232,16 +242,16 @@ BEGIN
         PERFORM @extschema@._partition_attach(relation, config.control, s, s + config.period, to_char(s, config.suffix), NULL)
         FROM unnest(starts) s;
     END IF;
-    IF cardinality(@extschema@._partition_missing(relation, times)) > 0 THEN
+    IF cardinality(@extschema@._partition_missing(relation, starts)) > 0 THEN
         RAISE EXCEPTION 'pg_partman made no partition of % for %', relation,
-            (@extschema@._partition_missing(relation, times))[1]
+            (@extschema@._partition_missing(relation, starts))[1]
             USING ERRCODE = 'duplicate_table', HINT = 'A table that is no partition of it has the name that the partition needs.';
     END IF;
     RETURN cardinality(starts);
 END
 $$;
-COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[]) IS
-    'make the partitions that hold these times where there are none yet, however old; gives how many were made';
+COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[], int) IS
+    'make the partitions that hold these times where there are none yet, however old, at most so many, the newest; gives how many were made';
 
 -- As create_partition_time() does it, for a table whose name it would cut; and for rows that are in the default partition
 -- (drained), which move over first: pg_partman's partition_data_time() would insert them anew and fire the triggers of the table.
