@@ -1,7 +1,7 @@
 -- lifecycle/schedule.sql: run_maintenance() under pg_cron, which is looked up at run time and not required.
 
-CREATE FUNCTION _schedule_check() RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION _schedule_check(elsewhere text) RETURNS void
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     home text := current_setting('cron.database_name', true);
@@ -17,11 +17,11 @@ BEGIN
             HINT = 'CREATE EXTENSION pg_cron;';
     END IF;
     RAISE EXCEPTION 'pg_cron runs in database "%", not in this one', home USING ERRCODE = 'object_not_in_prerequisite_state',
-        HINT = format('In database %s: SELECT cron.schedule_in_database(%L, ''* * * * *'', %L, %L);', quote_ident(home),
-                      @extschema@._schedule_name(), 'CALL @extschema@.run_maintenance()', current_database());
+        HINT = format('In database %s: SELECT %s;', quote_ident(home), elsewhere);
 END
 $$;
-COMMENT ON FUNCTION _schedule_check() IS 'raise an error that says what to do unless pg_cron can be used from this database';
+COMMENT ON FUNCTION _schedule_check(text) IS
+    'raise an error that says what to do unless pg_cron can be used from this database: elsewhere is the call that does it in the database of pg_cron';
 
 CREATE FUNCTION _schedule_name() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -32,11 +32,12 @@ CREATE FUNCTION schedule(cron text DEFAULT '* * * * *') RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    job bigint;
+    name text := @extschema@._schedule_name();
+    task text := 'CALL @extschema@.run_maintenance()';
+    job  bigint;
 BEGIN
-    PERFORM @extschema@._schedule_check();
-    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
-    USING @extschema@._schedule_name(), cron, 'CALL @extschema@.run_maintenance()';
+    PERFORM @extschema@._schedule_check(format('cron.schedule_in_database(%L, %L, %L, %L)', name, cron, task, current_database()));
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING name, cron, task;
     RETURN job;
 END
 $$;
@@ -47,10 +48,11 @@ CREATE FUNCTION unschedule() RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    name text := @extschema@._schedule_name();
     jobs bigint[];
 BEGIN
-    PERFORM @extschema@._schedule_check();
-    EXECUTE 'SELECT array_agg(j.jobid) FROM cron.job j WHERE j.jobname = $1' INTO jobs USING @extschema@._schedule_name();
+    PERFORM @extschema@._schedule_check(format('cron.unschedule(%L)', name));
+    EXECUTE 'SELECT array_agg(j.jobid) FROM cron.job j WHERE j.jobname = $1' INTO jobs USING name;
     EXECUTE 'SELECT count(cron.unschedule(j)) FROM unnest($1) j' USING jobs;
     RETURN jobs IS NOT NULL;
 END

@@ -40,6 +40,8 @@ my ($remedy) = $err =~ /HINT:  In database postgres: (SELECT .*;)/;
 ok($remedy, 'in another database the error says what to run where') or diag($err);
 sql($node, $remedy);
 is(sql($node, 'SELECT count(*) FROM cron.job'), '2', 'both databases have a job');
+($ret, $out, $err) = $node->psql('other', "SELECT event_pipeline.schedule('*/5 * * * *')");
+like($err, qr{HINT:  In database postgres: .*'\*/5 \* \* \* \*'}, 'at the times that were asked for');
 
 # Something that fails, and what pg_cron remembers: runs of ours, of others and of other databases.
 sql($node, q~SELECT create_rollup('broken', 'app_events', 'SELECT sum(1 / (length(article) - length(article))) AS n FROM app_events
@@ -71,6 +73,10 @@ is(sql($node, 'SELECT step, object FROM maintenance_log WHERE failures > 0'), ''
 is(sql($node, 'SELECT unschedule()'), 't', 'unschedule() finds the job');
 is(sql($node, 'SELECT database FROM cron.job'), 'other', 'and removes it alone');
 is(sql($node, 'SELECT unschedule()'), 'f', 'and finds it no more');
+($ret, $out, $err) = $node->psql('other', 'SELECT event_pipeline.unschedule()');
+($remedy) = $err =~ /HINT:  In database postgres: (SELECT .*;)/;
+is(sql($node, $remedy // 'SELECT NULL'), 't', 'unschedule() in another database says what ends its job');
+is(sql($node, 'SELECT count(*) FROM cron.job'), '0', 'and that does it');
 
 $node->stop;
 done_testing();
