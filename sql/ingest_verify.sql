@@ -14,6 +14,15 @@ UPDATE vf SET event_time = event_time + '1 s' WHERE _ep_raw_id = 6;
 DELETE FROM vf_k;
 INSERT INTO vf (event_time, _ep_raw_id, _ep_seq) VALUES ('2024-06-01', 1, 9);
 SELECT * FROM event_pipeline.verify('vf', NULL) ORDER BY raw_id, seq, path;
+-- what is older than the retention may have lost its row to it; what is younger may not
+DELETE FROM vf WHERE _ep_raw_id = 1;
+INSERT INTO vf_raw (payload) VALUES (format('{"ts":%s,"a":5}', to_json(now())));
+DELETE FROM vf WHERE a = 5;
+SELECT event_pipeline.alter_stream('vf', retention => '1 month');
+SELECT raw_id, seq, problem FROM event_pipeline.verify('vf', NULL) WHERE path IS NULL ORDER BY raw_id, seq;
+SELECT event_pipeline.alter_stream('vf', retention => '20000 years');
+SELECT raw_id, seq, problem FROM event_pipeline.verify('vf', NULL) WHERE path IS NULL ORDER BY raw_id, seq;
+SELECT sum(missing) AS missing, sum(expired) AS expired FROM event_pipeline.reconcile('vf');
 SELECT event_pipeline.drop_stream('vf');
 -- the other formats
 SELECT event_pipeline.create_stream('vc', 'csv', event_id => 'id');

@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "schema/catalog.h"
 #include "schema/type_map.h"
 
 /* Microseconds since 1970 from a number in whatever unit its magnitude tells. */
@@ -120,4 +121,21 @@ ep_clock_read(const EpStream *stream, const EpEvent *event, const EpField *field
 		return refuse(error, EP_E_TYPE, stream, "event time cannot be read as a time",
 					  "RFC 3339 text, a number since 1970, or a timestamp");
 	return check_window(stream, received_at, micros, time, error);
+}
+
+TimestampTz
+ep_clock_oldest_kept(const EpStream *stream)
+{
+	static EpStatement statement = {
+		"SELECT event_pipeline._retention_floor(0, retention) FROM event_pipeline._stream"
+		" WHERE stream_id OPERATOR(pg_catalog.=) $1",
+		1,
+		{INT4OID}};
+	Datum values[1] = {Int32GetDatum(stream->id)};
+	Datum oldest = (Datum) 0;
+	bool isnull = true;
+
+	if (ep_catalog_read(&statement, values) > 0)
+		oldest = ep_catalog_datum(0, 1, &isnull);
+	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(oldest);
 }

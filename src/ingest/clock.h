@@ -19,4 +19,7 @@
 extern EpCode ep_clock_read(const EpStream *stream, const EpEvent *event, const EpField *field,
 							TimestampTz received_at, TimestampTz *time, EpError *error) EP_CHECK_RESULT;
 
+/* Before when retention may take events of this stream, whatever rollups read; DT_NOBEGIN: it takes none.  Reads through SPI. */
+extern TimestampTz ep_clock_oldest_kept(const EpStream *stream);
+
 #endif /* EP_INGEST_CLOCK_H */

@@ -238,23 +238,6 @@ next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *raw)
 	return true;
 }
 
-static TimestampTz
-oldest_kept(EpStream *stream)
-{
-	static EpStatement statement = {
-		"SELECT pg_catalog.now() OPERATOR(pg_catalog.-) retention FROM event_pipeline._stream"
-		" WHERE stream_id OPERATOR(pg_catalog.=) $1",
-		1,
-		{INT4OID}};
-	Datum values[1] = {Int32GetDatum(stream->id)};
-	Datum oldest = (Datum) 0;
-	bool isnull = true;
-
-	if (ep_catalog_read(&statement, values) > 0)
-		oldest = ep_catalog_datum(0, 1, &isnull);
-	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(oldest);
-}
-
 /* SELECT ... UNION ALL SELECT ... over all targets, ordered. */
 static char *
 typed_keys(EpStream *stream, const char *condition)
@@ -290,7 +273,7 @@ run(Reconcile *reconcile, Oid *types, Datum *values, const char *raw_condition, 
 		AllocSetContextCreate(CurrentMemoryContext, "event_pipeline event ids", ALLOCSET_DEFAULT_SIZES);
 	reconcile->tallies =
 		hash_create("event_pipeline tallies", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	reconcile->oldest = oldest_kept(stream);
+	reconcile->oldest = ep_clock_oldest_kept(stream);
 	saved = ep_role_enter_extension();
 	ep_scan_open(&reconcile->rejected.scan,
 				 "SELECT raw_id, seq FROM event_pipeline._rejection"

@@ -4,7 +4,8 @@
  *
  * Every attribute of every event must be in its column with its very value, or in _ep_rescued; nothing may be in
  * a row that its payload does not say; and every event must have a row or a rejection (duplicates of streams with
- * event_id, and what the contract discards, have neither).  What differs is listed; writes nothing.
+ * event_id, what the contract discards, and what is older than the retention may have neither).  What differs is
+ * listed; writes nothing.
  */
 #include "ingest/raw_rows.h"
 
@@ -43,6 +44,7 @@ typedef struct Verify
 	EpRescue rescue;
 	EpRescue *expected; /* &rescue once it is set up */
 	EpDecoder members;  /* of objects; format NULL: not yet */
+	TimestampTz oldest; /* what retention keeps; DT_NOBEGIN: everything */
 } Verify;
 
 /* ---- reporting ---- */
@@ -441,13 +443,27 @@ verify_time(Verify *verify, EpIngest *ingest, const StoredEvent *event, const Ep
 		report(verify, raw->raw_id, event->key.seq, "event_time", "the row has another time than its event");
 }
 
+/* May this event be without a row?  Is it a duplicate, let go by the contract, or older than the retention? */
+static bool
+may_be_absent(EpIngest *ingest, const EpRawRow *raw, const EpEvent *event)
+{
+	Verify *verify = (Verify *) ingest->source;
+	TimestampTz time;
+	EpError error;
+	EpKeys keys;
+
+	ep_ingest_keys(ingest, event, &keys);
+	return ingest->stream->event_id != NULL || ep_ingest_is_discarded(ingest, event, &keys) ||
+		   (ep_clock_read(ingest->stream, event, keys.time, raw->received_at, &time, &error) == EP_OK &&
+			time < verify->oldest);
+}
+
 static void
 verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 {
 	Verify *verify = (Verify *) ingest->source;
 	EpEventKey key = ep_event_key(raw->raw_id, seq);
 	StoredEvent *event = hash_search(verify->stored, &key, HASH_FIND, NULL);
-	EpKeys keys;
 
 	if (verify->expected == NULL)
 	{
@@ -456,8 +472,7 @@ verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 	}
 	if (event == NULL)
 	{
-		ep_ingest_keys(ingest, decoded, &keys);
-		if (ingest->stream->event_id == NULL && !ep_ingest_is_discarded(ingest, decoded, &keys))
+		if (!may_be_absent(ingest, raw, decoded))
 			report(verify, raw->raw_id, seq, NULL, "the event has neither a row nor a rejection");
 		return;
 	}
@@ -531,6 +546,7 @@ ep_verify(PG_FUNCTION_ARGS)
 	SPI_connect();
 	stream = ep_stream_of_event_table(PG_GETARG_OID(0));
 	ep_check_owner(stream->event_relation);
+	verify.oldest = ep_clock_oldest_kept(stream);
 	verify.stored =
 		hash_create("event_pipeline stored events", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ep_raw_rows_open(&verify.rows, stream,

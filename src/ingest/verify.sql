@@ -13,4 +13,4 @@ END
 $$;
 COMMENT ON FUNCTION verify(text, bigint) IS
 'decode raw rows again, as many as sample, taken at random (all of them when it is null), and list what their rows do not say the same: attributes that are neither in
-their column nor rescued, values without a source, events without a row or a rejection. No row means nothing is lost';
+their column nor rescued, values without a source, events without a row or a rejection that are younger than the retention. No row means nothing is lost';
