@@ -393,6 +393,9 @@ BEGIN
 EXCEPTION WHEN duplicate_column THEN
     RAISE EXCEPTION '%', sqlerrm USING ERRCODE = 'duplicate_column',
         HINT = 'Give each column of the query a name of its own; the column bucket is added in front of them.';
+WHEN duplicate_table THEN
+    RAISE EXCEPTION 'relation "%" exists already', rollup USING ERRCODE = 'duplicate_table',
+        HINT = 'Choose another name, or drop it first: a rollup by drop_rollup().';
 END
 $$;
 COMMENT ON FUNCTION _rollup_make_table(text, text, interval, text, regclass, text) IS 'the empty table of a new rollup';
