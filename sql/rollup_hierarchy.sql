@@ -17,6 +17,9 @@ SET search_path = tower, event_pipeline;
 SELECT create_rollup('monthly', 'weekly', 'WITH w AS (SELECT * FROM weekly w WHERE w.bucket >= $1 AND w.bucket < $2)
     SELECT sum(n) AS n, sum(ms) AS ms, sum(days) AS days FROM w', '1 month');
 SET search_path = public, event_pipeline;
+-- A source that cannot be replaced by its live view is told of at once.
+SELECT create_rollup('tower.qualified', 'tower.daily', 'SELECT sum(tower.daily.n) AS n FROM tower.daily WHERE tower.daily.bucket >= $1 AND bucket < $2', '7 days');
+SELECT drop_rollup('tower.qualified');
 SELECT relation, source, time_zone, target_id < 0 AS over_a_rollup, live_query FROM _rollup WHERE relation::text LIKE 'tower.%' ORDER BY rollup_id;
 
 -- What each should hold, straight from the events; a row belongs to the bucket in which its own bucket starts.

@@ -114,14 +114,22 @@ CREATE FUNCTION _rollup_live_query(query text, path text, time_zone text, source
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    replaced text := @extschema@._rollup_substitute(query, path, source, live);
+    replaced text;
 BEGIN
-    IF ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(replaced, path, time_zone) c)
-       = ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(query, path, time_zone) c) THEN
-        RETURN replaced;
+    IF live IS NULL THEN        -- over an event table
+        RETURN NULL;
     END IF;
-    RETURN NULL;
-EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+    BEGIN
+        replaced := @extschema@._rollup_substitute(query, path, source, live);
+        IF ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(replaced, path, time_zone) c)
+           = ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(query, path, time_zone) c) THEN
+            RETURN replaced;
+        END IF;
+    EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+        NULL;
+    END;
+    RAISE WARNING 'the live view will see rollup % as it was refreshed last', source
+        USING HINT = 'It reads the live view of its source where FROM names the source itself and columns are not qualified with its schema.';
     RETURN NULL;
 END
 $$;
