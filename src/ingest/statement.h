@@ -62,7 +62,7 @@ typedef struct EpTargetWork
 	struct EpWish *wishes; /* attributes without a column */
 	int wish_count;
 	int wish_capacity;
-	TimestampTz *missing; /* times without a partition */
+	TimestampTz *missing; /* times without a partition, to the second: none begins within one */
 	int missing_count;
 	int missing_capacity;
 	HTAB *wanted;   /* attributes without a column, see wanted.h */

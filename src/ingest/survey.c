@@ -143,10 +143,12 @@ ep_survey_field(EpIngest *ingest, EpTargetWork *work, const EpField *field, int6
 static void
 survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 {
+	TimestampTz second = time - ((time % USECS_PER_SEC) + USECS_PER_SEC) % USECS_PER_SEC;
+
 	if (ep_coverage_has(ep_coverage_of(ingest->stream, work->target), time))
 		return;
 	ingest->surprises++;
-	if (work->missing_count > 0 && work->missing[work->missing_count - 1] == time)
+	if (work->missing_count > 0 && work->missing[work->missing_count - 1] == second)
 		return;
 	if (work->missing_count == work->missing_capacity)
 	{
@@ -156,7 +158,7 @@ survey_time(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
 		else
 			work->missing = repalloc_huge(work->missing, work->missing_capacity * sizeof(TimestampTz));
 	}
-	work->missing[work->missing_count++] = time;
+	work->missing[work->missing_count++] = second;
 }
 
 void
