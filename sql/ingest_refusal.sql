@@ -132,10 +132,39 @@ SELECT stage, sqlstate, regexp_replace(message, '_p[0-9_]+', '_p...') AS message
 INSERT INTO known VALUES (23);
 SELECT typed, rejected FROM replay('app');
 ALTER TABLE app DROP CONSTRAINT known_k;
+-- so is what a trigger writes to another table, for as long as we write: before and after, the sender puts off what he likes
+DROP TRIGGER later ON app;
+CREATE TABLE noted (k bigint CONSTRAINT noted_k REFERENCES known DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ingest_refusal.noted VALUES (new.k); RETURN NULL; END $$;
+CREATE TRIGGER note AFTER INSERT ON app FOR EACH ROW EXECUTE FUNCTION note();
+INSERT INTO known VALUES (30), (31);
+BEGIN;
+INSERT INTO app_raw (payload) SELECT format('{"t": "2026-01-01T00:00:00Z", "k": %s}', k) FROM generate_series(30, 32) k;
+INSERT INTO noted VALUES (33);
+INSERT INTO known VALUES (33);
+COMMIT;
+SELECT k FROM noted ORDER BY k;
+SELECT stage, sqlstate, message, detail FROM rejected WHERE stream = 'app' AND sqlstate = '23503' AND message ~ 'noted';
+DROP TRIGGER note ON app;
+-- a sender's own functions, which he has put off under the name of such a constraint, run as himself
+CREATE CONSTRAINT TRIGGER known_k AFTER INSERT ON app DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_twenty();
+CREATE ROLE ingest_refusal_sender;
+GRANT USAGE, CREATE ON SCHEMA ingest_refusal TO ingest_refusal_sender;
+GRANT INSERT ON app_raw TO ingest_refusal_sender;
+SET ROLE ingest_refusal_sender;
+CREATE TABLE sent (k int);
+CREATE FUNCTION whoami() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'as %', current_user; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER known_k AFTER INSERT ON sent DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION whoami();
+BEGIN;
+INSERT INTO sent VALUES (1);
+INSERT INTO app_raw (payload) VALUES ('{"t": "2026-01-01T00:00:00Z", "k": 33}');
+COMMIT;
+RESET ROLE;
+SELECT count(*) FROM app WHERE k = 33;
 -- all is there, but for rows in the partition that was taken away
 SELECT raw_id, seq, path, problem FROM verify('app', NULL) WHERE raw_id NOT IN (4, 5);
 SELECT events = typed + rejected + duplicates AS balanced FROM stream_stats WHERE stream = 'app';
 SELECT drop_stream('app');
 SET client_min_messages = warning;
 DROP SCHEMA ingest_refusal CASCADE;
-DROP ROLE ingest_refusal_owner;
+DROP ROLE ingest_refusal_owner, ingest_refusal_sender;

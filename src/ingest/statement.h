@@ -91,6 +91,7 @@ typedef struct EpIngest
 	struct EpBatch *batch;
 	int64 surprises; /* how often the survey met something that is missing */
 	bool stopped;    /* walking ends here */
+	char *hastened;  /* see deferred.h */
 	int pinned;      /* see ep_settings_pin; 0: not yet, or not needed */
 } EpIngest;
 

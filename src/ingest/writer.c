@@ -23,9 +23,9 @@
 #include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "ddl/column.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "ingest/deferred.h"
 #include "lib/stringinfo.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
@@ -348,29 +348,10 @@ ep_writer_finish(EpIngest *ingest)
 			close_writer(ingest->works[i]->writer);
 			ingest->works[i]->writer = NULL;
 		}
+	ep_deferred_restore(ingest);
 }
 
 /* ---- buffering ---- */
-
-/* For the rest of the transaction, here and in partitions: the server refuses to put them off in a restricted context. */
-static void
-make_constraints_immediate(Relation relation)
-{
-	TriggerDesc *triggers = relation->trigdesc;
-	char *schema = get_namespace_name(RelationGetNamespace(relation));
-	MemoryContext context = CurrentMemoryContext;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (trigger->tgdeferrable && OidIsValid(trigger->tgconstraint))
-			ep_ddl_run(
-				psprintf("SET CONSTRAINTS %s IMMEDIATE",
-						 quote_qualified_identifier(schema, get_constraint_name(trigger->tgconstraint))));
-	}
-	MemoryContextSwitchTo(context);
-}
 
 static void
 choose_mode(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
@@ -381,7 +362,7 @@ choose_mode(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 	{
 		leaf->mode = LEAF_SQL;
 		ep_ingest_pin(ingest);
-		make_constraints_immediate(leaf->relation);
+		ep_deferred_ask_now(leaf->relation);
 		return;
 	}
 	if (refuses || leaf->relation->rd_rel->relhasindex)
@@ -706,6 +687,16 @@ taken(EpIngest *ingest, EpRow *row)
 		succeeded(ingest, row);
 }
 
+/* In a subtransaction. */
+static bool
+insert_or_not(EpIngest *ingest, LeafInsert *insert, ErrorData **error)
+{
+	bool (*body)(void *) = insert->leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf;
+
+	return ep_attempt(body, insert, error) ||
+		   (ep_deferred_hasten(ingest, *error) && ep_attempt(body, insert, error));
+}
+
 static void
 insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
@@ -714,7 +705,7 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 		LeafInsert insert = {writer, leaf, i, i + 1, ingest->event_context};
 		ErrorData *error;
 
-		if (ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error))
+		if (insert_or_not(ingest, &insert, &error))
 			taken(ingest, leaf->rows[i]);
 		else if (is_about_row(error))
 			refused(ingest, leaf->rows[i], error);
@@ -738,10 +729,7 @@ flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 	}
 	if (leaf->mode == LEAF_PLAIN && leaf->bulk == NULL && leaf->count >= BULK_ROWS)
 		start_bulk(ingest, leaf);
-	if (leaf->mode == LEAF_PLAIN)
-		done = insert_into_leaf(&insert);
-	else
-		done = ep_attempt(leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf, &insert, &error);
+	done = leaf->mode == LEAF_PLAIN ? insert_into_leaf(&insert) : insert_or_not(ingest, &insert, &error);
 	if (done)
 		for (int i = 0; i < leaf->count; i++)
 			taken(ingest, leaf->rows[i]);

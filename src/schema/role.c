@@ -26,6 +26,12 @@ ep_role_enter_owner(Oid owner)
 }
 
 EpRole
+ep_role_enter_client(void)
+{
+	return ep_role_enter_owner(GetOuterUserId());
+}
+
+EpRole
 ep_role_enter_extension(void)
 {
 	return enter(ep_catalog_owner(), SECURITY_LOCAL_USERID_CHANGE);

@@ -21,6 +21,9 @@ typedef struct EpRole
 /* Become a table's owner until ep_role_leave. An error also undoes it (the server does that). */
 extern EpRole ep_role_enter_owner(Oid owner);
 
+/* Become the role that the session acts as, still restricted: for what it has put off itself. */
+extern EpRole ep_role_enter_client(void);
+
 /* Become the owner of the extension, for statements on our own catalog. */
 extern EpRole ep_role_enter_extension(void);
 
