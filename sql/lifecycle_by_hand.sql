@@ -15,10 +15,18 @@ GRANT USAGE ON SCHEMA lifecycle_by_hand TO lifecycle_by_hand_sender;
 SELECT create_stream('ev', 'json', event_time => 't', event_id => 'id', route_by => 'kind');
 GRANT INSERT ON ev_raw TO lifecycle_by_hand_sender;
 INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:00Z","id":1,"a":1}'), ('{"t":"2026-01-01T00:00:00Z","id":2,"a":1,"kind":"k"}');
+CREATE FUNCTION owner_fills() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.filled_by := current_user = 'lifecycle_by_hand_new'; RETURN new; END $$;
+ALTER TABLE ev_k ADD COLUMN filled_by boolean;
+CREATE TRIGGER owner_fills BEFORE INSERT ON ev_k FOR EACH ROW EXECUTE FUNCTION owner_fills();
 ALTER TABLE ev OWNER TO lifecycle_by_hand_new;
+-- at once: events go on, also into tables and partitions that are still the old owner's, with ids, triggers and new attributes
 SET ROLE lifecycle_by_hand_sender;
-INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:00Z","id":3,"a":1}');
+INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:00Z","id":3,"a":1}'), ('{"t":"2026-01-01T00:00:00Z","id":3,"a":1}'),
+    ('{"t":"2026-01-05T00:00:00Z","id":31,"a":1,"kind":"k"}'), ('{"t":"2026-01-05T00:00:00Z","id":32,"early":1,"kind":"k"}'), ('{"t":"2026-01-05T00:00:00Z","id":33,"a":1}');
 RESET ROLE;
+SELECT events, typed, rejected, duplicates FROM stream_stats WHERE stream = 'ev';
+SELECT id, early, filled_by FROM ev_k WHERE id > 30 ORDER BY id;
+DROP TRIGGER owner_fills ON ev_k;
 CALL run_maintenance();
 SELECT count(*) > 15 AS many, count(*) FILTER (WHERE relowner <> 'lifecycle_by_hand_new'::regrole) AS of_others
 FROM pg_class WHERE relnamespace = 'lifecycle_by_hand'::regnamespace AND relkind IN ('r', 'p', 'v');

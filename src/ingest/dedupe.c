@@ -13,10 +13,9 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "schema/attempt.h"
 #include "schema/relation.h"
-#include "utils/acl.h"
+#include "schema/role.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
@@ -78,25 +77,18 @@ id_table_name(EpIngest *ingest)
 						errmsg("the table of event ids of stream \"%s\" does not exist",
 							   get_rel_name(ingest->stream->event_relation)),
 						errdetail("Without it, events that came before cannot be told from new ones.")));
-	if (pg_class_aclcheck(table, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("the owner of stream \"%s\" may not write to its table of event ids",
-					get_rel_name(ingest->stream->event_relation)),
-			 errhint("The tables of a stream belong to one role: event_pipeline.run_maintenance() sees to "
-					 "it after ALTER TABLE ... OWNER TO.")));
 	return ep_relation_name(table);
 }
 
 /*
- * With a snapshot of now: under REPEATABLE READ an id that somebody took since the transaction's own one would otherwise be
+ * As the owner of the table of ids.  With a snapshot of now: under REPEATABLE READ an id that somebody took since the transaction's own one would otherwise be
  * a serialization failure, not a duplicate.  SPI would leave us in a context that lasts until SPI_finish; batches are many.
  */
 static void
-run(const char *sql, int count, Oid *types, Datum *values, int expected)
+run(EpIngest *ingest, const char *sql, int count, Oid *types, Datum *values, int expected)
 {
 	MemoryContext context = CurrentMemoryContext;
+	EpRole saved = ep_role_enter_owner_of(ingest->stream->id_table);
 	SPIPlanPtr plan = SPI_prepare(sql, count, types);
 	int code = plan == NULL ? SPI_result
 							: SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot,
@@ -104,6 +96,7 @@ run(const char *sql, int count, Oid *types, Datum *values, int expected)
 
 	if (plan != NULL)
 		SPI_freeplan(plan);
+	ep_role_leave(saved);
 	MemoryContextSwitchTo(context);
 	if (code != expected)
 		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
@@ -160,7 +153,7 @@ take_ids(void *argument)
 						 " SELECT i, t FROM unnest($1, $2) u(i, t) ON CONFLICT DO NOTHING RETURNING event_id",
 						 id_table_name(taking->ingest));
 
-	run(sql, 2, types, values, SPI_OK_INSERT_RETURNING);
+	run(taking->ingest, sql, 2, types, values, SPI_OK_INSERT_RETURNING);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char *id = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
@@ -285,5 +278,5 @@ ep_dedupe_release(EpIngest *ingest, const char *event_id)
 	Datum values[1] = {CStringGetTextDatum(event_id)};
 	char *sql = psprintf("DELETE FROM %s WHERE event_id = $1", id_table_name(ingest));
 
-	run(sql, 1, types, values, SPI_OK_DELETE);
+	run(ingest, sql, 1, types, values, SPI_OK_DELETE);
 }

@@ -1,6 +1,6 @@
 /*
  * evolve_apply.c
- *	  Carrying out a change of tables, in whichever process: DDL, registry and log together.
+ *	  Carrying out a change of tables, in whichever process: DDL, registry and log together, as the owner of the table.
  */
 #include "ingest/evolve.h"
 
@@ -10,6 +10,7 @@
 #include "ddl/view.h"
 #include "schema/journal.h"
 #include "schema/registry.h"
+#include "schema/role.h"
 #include "schema/type_map.h"
 #include "utils/lsyscache.h"
 
@@ -201,11 +202,9 @@ ep_evolve_refusal(const ErrorData *error)
 }
 
 /* Lock, look again, alter, record. */
-bool
-ep_evolve_columns(void *argument)
+static bool
+change_columns(EpColumnChange *change)
 {
-	EpColumnChange *change = argument;
-
 	change->refusal = "lock";
 	if (!ep_registry_try_lock(change->target->id, EP_REGISTRY_COLUMNS))
 		return false;
@@ -223,6 +222,17 @@ ep_evolve_columns(void *argument)
 	return true;
 }
 
+bool
+ep_evolve_columns(void *argument)
+{
+	EpColumnChange *change = argument;
+	EpRole saved = ep_role_enter_owner_of(change->target->relation);
+	bool done = change_columns(change);
+
+	ep_role_leave(saved);
+	return done;
+}
+
 /* ---- partitions ---- */
 
 bool
@@ -230,11 +240,13 @@ ep_evolve_partitions(void *argument)
 {
 	EpPartitionChange *change = argument;
 	Oid relation = change->target->relation;
+	EpRole saved = ep_role_enter_owner_of(relation);
 
 	if (ep_ddl_ensure_partitions(relation, change->times, change->count, change->stream->max_new_partitions) >
 		0)
 		ep_journal_schema_change(change->stream, relation, "create partition", NULL, NULL, EP_TYPE_NONE, NULL,
 								 change->mode, 0, 0);
+	ep_role_leave(saved);
 	return true;
 }
 

@@ -31,6 +31,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "schema/attempt.h"
 #include "schema/relation.h"
+#include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -273,16 +274,26 @@ ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 
 /* ---- opening and closing ---- */
 
+/* What people put on a table runs as its owner, who for a while may be another role than the event table's. */
+static EpRole
+enter_owner(const EpWriter *writer)
+{
+	return ep_role_enter_owner(writer->relation->rd_rel->relowner);
+}
+
 void
 ep_writer_open(EpIngest *ingest, EpTargetWork *work)
 {
 	MemoryContext old = MemoryContextSwitchTo(ingest->context);
 	EpWriter *writer = palloc0(sizeof(EpWriter));
+	EpRole saved;
 
 	writer->relation = table_open(work->target->relation, NoLock); /* ep_ingest_hold took it */
+	saved = enter_owner(writer);
 	ep_target_check_tracked(ingest->stream, work->target);
 	writer->by_sql = table_needs_sql(writer->relation, ep_coverage_of(ingest->stream, work->target));
 	prepare_defaults(ingest, writer);
+	ep_role_leave(saved);
 	work->writer = writer;
 	MemoryContextSwitchTo(old);
 }
@@ -743,11 +754,13 @@ flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 static void
 flush_writer(EpIngest *ingest, EpWriter *writer)
 {
+	EpRole saved = enter_owner(writer);
 	ListCell *cell;
 
 	foreach (cell, writer->leaves)
 		if (((Leaf *) lfirst(cell))->count > 0)
 			flush_leaf(ingest, writer, lfirst(cell));
+	ep_role_leave(saved);
 }
 
 static void

@@ -4,10 +4,13 @@
  */
 #include "schema/role.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "schema/catalog.h"
 #include "utils/guc.h"
+#include "utils/syscache.h"
 
 static EpRole
 enter(Oid user, int flags)
@@ -23,6 +26,19 @@ EpRole
 ep_role_enter_owner(Oid owner)
 {
 	return enter(owner, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+EpRole
+ep_role_enter_owner_of(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return ep_role_enter_owner(owner);
 }
 
 EpRole

@@ -21,6 +21,9 @@ typedef struct EpRole
 /* Become a table's owner until ep_role_leave. An error also undoes it (the server does that). */
 extern EpRole ep_role_enter_owner(Oid owner);
 
+/* The same of one table of a stream: after ALTER TABLE ... OWNER TO it may be another role than the event table's. */
+extern EpRole ep_role_enter_owner_of(Oid relation);
+
 /* Become the role that the session acts as, still restricted: for what it has put off itself. */
 extern EpRole ep_role_enter_client(void);
 
