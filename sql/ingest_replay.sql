@@ -50,12 +50,30 @@ DELETE FROM rc_ids WHERE event_id = 'b';
 DELETE FROM rc WHERE id = 'b';
 SELECT * FROM event_pipeline.replay('rc', '{3}');
 SELECT * FROM rc_books;
--- what the maintenance finds was never counted
-SET session_replication_role = replica;
-INSERT INTO rc_raw (payload) VALUES ('[{"id":"f"},{"id":"a"},{"id":"g","kind":"none"}]'), ('{"id":"h"}');
-RESET session_replication_role;
+-- also one of a raw row of which nothing else is on record, before the sweep's mark and behind it; it may have become one that is rejected
+INSERT INTO rc_raw (payload) VALUES ('{"id":"i"}'), ('{"id":"j"}'), ('{"id":"i"}');
+DELETE FROM rc WHERE id IN ('i', 'a');
+DELETE FROM rc_ids WHERE event_id IN ('i', 'a');
+SELECT * FROM event_pipeline.replay('rc', '{1,2,6,8}');
+SELECT * FROM rc_books;
 CALL event_pipeline.run_maintenance();
-SELECT * FROM event_pipeline.replay('rc', '{6,7}');
+CALL event_pipeline.run_maintenance();
+DELETE FROM rc WHERE id IN ('a', 'j');
+DELETE FROM rc_ids WHERE event_id IN ('a', 'j');
+ALTER TABLE rc ADD CONSTRAINT no_j CHECK (id <> 'j');
+SELECT * FROM event_pipeline.replay('rc', '{1,7}');
+SELECT * FROM rc_books;
+ALTER TABLE rc DROP CONSTRAINT no_j;
+SELECT * FROM event_pipeline.replay('rc');
+SELECT * FROM rc_books;
+-- what goes by the trigger was never counted, whoever finds it
+SET session_replication_role = replica;
+INSERT INTO rc_raw (payload) VALUES ('[{"id":"f"},{"id":"a"},{"id":"g","kind":"none"}]'), ('{"id":"h"}'), ('{"id":"k"}');
+RESET session_replication_role;
+SELECT * FROM event_pipeline.replay('rc', '{11}');
+SELECT * FROM rc_books;
+CALL event_pipeline.run_maintenance();
+SELECT * FROM event_pipeline.replay('rc', '{9,10,11}');
 SELECT * FROM rc_books;
 DROP VIEW rc_books;
 SELECT event_pipeline.drop_stream('rc');

@@ -17,6 +17,7 @@
 #include "schema/catalog.h"
 #include "schema/relation.h"
 #include "schema/registry.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -28,6 +29,8 @@ typedef struct ReplayRow
 	int32 undecoded; /* the last one that could not be decoded; -1: none */
 	int32 last;      /* known of: typed or rejected */
 	int32 attempts;
+	EpCounted counted; /* when it came; of use where nothing else is on record */
+	bool added;        /* to the raw rows of this run, for it was not counted before */
 } ReplayRow;
 
 typedef struct Replay
@@ -35,7 +38,8 @@ typedef struct Replay
 	EpRawRows rows;    /* first: see wants */
 	ReplayRow *record; /* parallel to rows.ids */
 	HTAB *typed;       /* events that have their row */
-	bool fresh;        /* raw rows of which nothing is on record were never decoded */
+	EpCounters *counters;
+	bool (*next)(EpRawSource *source, MemoryContext row_context, EpRawRow *raw); /* that of rows */
 } Replay;
 
 /* ---- what to replay ---- */
@@ -114,6 +118,44 @@ read_rejections(Replay *replay)
 	}
 }
 
+static bool
+nothing_on_record(const ReplayRow *row)
+{
+	return row->rejected_count == 0 && row->last == 0;
+}
+
+/* Of which raw rows is there nothing on record?  As bigint[]. */
+static Datum
+rows_without_record(const Replay *replay)
+{
+	ArrayBuildState *ids = initArrayResult(INT8OID, CurrentMemoryContext, false);
+
+	for (int i = 0; i < replay->rows.count; i++)
+		if (nothing_on_record(&replay->record[i]))
+			accumArrayResult(ids, Int64GetDatum(replay->rows.ids[i]), false, INT8OID, CurrentMemoryContext);
+	return makeArrayResult(ids, CurrentMemoryContext);
+}
+
+/* Which of them were counted when they came, by the transactions that wrote them. */
+static void
+read_counted(Replay *replay)
+{
+	static EpStatement statement = {
+		"SELECT raw_id, counted FROM event_pipeline._sweep_counted($1, $2)", 2, {INT4OID, INT8ARRAYOID}};
+	ArrayType *ids = DatumGetArrayTypeP(rows_without_record(replay));
+	Datum values[2] = {Int32GetDatum(replay->rows.stream->id), PointerGetDatum(ids)};
+	uint64 n = ARR_NDIM(ids) == 0 ? 0 : ep_catalog_run(&statement, values, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+		ReplayRow *row = record_of(replay, DatumGetInt64(ep_catalog_datum(i, 1, &isnull)));
+		bool counted = DatumGetBool(ep_catalog_datum(i, 2, &isnull));
+
+		row->counted = isnull ? EP_COUNTED_MAYBE : counted ? EP_COUNTED : EP_COUNTED_NO;
+	}
+}
+
 static void
 note_typed(Replay *replay, int64 raw_id, int32 seq)
 {
@@ -176,11 +218,30 @@ counted(EpRawSource *source, const EpRawRow *raw, int32 seq)
 	Replay *replay = (Replay *) source;
 	const ReplayRow *row = &replay->record[replay->rows.at];
 
-	if (row->rejected_count == 0 && row->last == 0)
-		return replay->fresh ? EP_COUNTED_NO : EP_COUNTED_MAYBE;
+	if (nothing_on_record(row))
+		return row->counted;
 	if (row->rejected_count == 0)
 		return EP_COUNTED;
 	return EP_COUNTED_NO;
+}
+
+/* A raw row that was never taken counts now, when it is first read. */
+static bool
+next(EpRawSource *source, MemoryContext row_context, EpRawRow *raw)
+{
+	Replay *replay = (Replay *) source;
+	ReplayRow *row;
+
+	if (!replay->next(source, row_context, raw))
+		return false;
+	row = &replay->record[replay->rows.at];
+	if (nothing_on_record(row) && row->counted == EP_COUNTED_NO && !row->added)
+	{
+		row->added = true;
+		replay->counters->raw_rows++;
+		replay->counters->bytes += raw->length;
+	}
+	return true;
 }
 
 /* ---- the records ---- */
@@ -231,34 +292,36 @@ count_attempts(Replay *replay)
 
 /* Replay the rows with these ids, or all with rejections; how many rejections were withdrawn. */
 static int64
-run(Replay *replay, EpStream *stream, Datum ids, EpCounters *counters)
+run(Replay *replay, EpStream *stream, Datum ids)
 {
 	int64 withdrawn;
 
 	ep_raw_rows_open(&replay->rows, stream, DatumGetArrayTypeP(ids));
 	replay->rows.source.wants = wants;
 	replay->rows.source.counted = counted;
+	replay->next = replay->rows.source.next;
+	replay->rows.source.next = next;
 	read_rejections(replay);
 	read_typed(replay);
-	withdrawn = withdraw_rejections(replay, counters);
-	ep_ingest_run(stream, &replay->rows.source, counters);
+	read_counted(replay);
+	withdrawn = withdraw_rejections(replay, replay->counters);
+	ep_ingest_run(stream, &replay->rows.source, replay->counters);
 	ep_raw_rows_close(&replay->rows);
 	count_attempts(replay);
 	return withdrawn;
 }
 
 /*
- * _replay(event_table regclass, raw_ids bigint[], fresh boolean) returns record (raw_rows, events, typed, rejected,
- * duplicates, discarded): what became of the events that were tried.  raw_ids NULL: all raw rows with rejections.  fresh: raw rows of
- * which nothing is on record were never decoded.
+ * _replay(event_table regclass, raw_ids bigint[]) returns record (raw_rows, events, typed, rejected, duplicates, discarded): what
+ * became of the events that were tried.  raw_ids NULL: all raw rows with rejections.
  */
 EP_FUNCTION(ep_replay);
 
 Datum
 ep_replay(PG_FUNCTION_ARGS)
 {
-	Replay replay = {.fresh = PG_GETARG_BOOL(2)};
 	EpCounters counters = {.last_event = DT_NOBEGIN};
+	Replay replay = {.counters = &counters};
 	EpStream *stream;
 	int64 withdrawn;
 	TupleDesc descriptor;
@@ -276,7 +339,7 @@ ep_replay(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("stream \"%s\" is being replayed already", get_rel_name(stream->event_relation)),
 				 errhint("Try again when the other session is done.")));
-	withdrawn = run(&replay, stream, PG_ARGISNULL(1) ? rejected_rows(stream) : PG_GETARG_DATUM(1), &counters);
+	withdrawn = run(&replay, stream, PG_ARGISNULL(1) ? rejected_rows(stream) : PG_GETARG_DATUM(1));
 	values[0] = Int64GetDatum(replay.rows.count);
 	SPI_finish();
 	values[1] = Int64GetDatum(counters.events + withdrawn);

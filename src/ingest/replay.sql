@@ -1,10 +1,10 @@
 -- ingest/replay.sql: raw rows once more.
 
-CREATE FUNCTION _replay(event_table regclass, raw_ids bigint[], fresh boolean, OUT raw_rows bigint, OUT events bigint, OUT typed bigint,
+CREATE FUNCTION _replay(event_table regclass, raw_ids bigint[], OUT raw_rows bigint, OUT events bigint, OUT typed bigint,
                         OUT rejected bigint, OUT duplicates bigint, OUT discarded bigint) RETURNS record
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_replay';
-COMMENT ON FUNCTION _replay(regclass, bigint[], boolean) IS
-    'take raw rows of a stream of the caller through the pipeline again; fresh: those of which nothing is on record were never taken';
+COMMENT ON FUNCTION _replay(regclass, bigint[]) IS
+    'take raw rows of a stream of the caller through the pipeline again';
 
 CREATE FUNCTION replay(stream text, raw_ids bigint[] DEFAULT NULL, OUT raw_rows bigint, OUT events bigint, OUT typed bigint,
                        OUT rejected bigint, OUT duplicates bigint, OUT discarded bigint) RETURNS record
@@ -13,7 +13,7 @@ AS $$
 BEGIN
     SELECT r.raw_rows, r.events, r.typed, r.rejected, r.duplicates, r.discarded
     INTO replay.raw_rows, replay.events, replay.typed, replay.rejected, replay.duplicates, replay.discarded
-    FROM @extschema@._replay(@extschema@._stream_relation(stream), raw_ids, false) r;
+    FROM @extschema@._replay(@extschema@._stream_relation(stream), raw_ids) r;
 END
 $$;
 COMMENT ON FUNCTION replay(text, bigint[]) IS

@@ -349,11 +349,26 @@ ep_ingest_is_discarded(EpIngest *ingest, const EpEvent *event, const EpKeys *key
 
 /* ---- accounting ---- */
 
+EpCounted
+ep_ingest_counted(EpIngest *ingest, const EpRawRow *raw, int32 seq)
+{
+	EpRawSource *source = ingest->source;
+
+	return source->counted == NULL ? EP_COUNTED_NO : source->counted(source, raw, seq);
+}
+
 void
-ep_ingest_reject(EpIngest *ingest, int64 raw_id, int32 seq, const char *stage, const EpError *error,
+ep_ingest_count_rejected(EpIngest *ingest, const char *stage, EpCounted counted)
+{
+	ep_counters_reject(ingest->counters, stage, 1);
+	ingest->counters->typed_again += counted == EP_COUNTED;
+}
+
+void
+ep_ingest_reject(EpIngest *ingest, const EpRawRow *row, int32 seq, const char *stage, const EpError *error,
 				 const char *bytes, size_t length)
 {
-	EpRejection rejection = {.raw_id = raw_id,
+	EpRejection rejection = {.raw_id = row->raw_id,
 							 .seq = seq,
 							 .stage = stage,
 							 .path = error->path,
@@ -371,7 +386,7 @@ ep_ingest_reject(EpIngest *ingest, int64 raw_id, int32 seq, const char *stage, c
 		rejection.detail = detail;
 	}
 	ep_journal_reject(ingest->stream, &rejection);
-	ep_counters_reject(ingest->counters, stage, 1);
+	ep_ingest_count_rejected(ingest, stage, ep_ingest_counted(ingest, row, seq));
 }
 
 static void

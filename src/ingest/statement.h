@@ -179,8 +179,14 @@ extern bool ep_ingest_hold(EpIngest *ingest, EpTargetWork *work);
 /* Pass two. */
 extern void ep_ingest_write(EpIngest *ingest);
 
-/* Record a rejection and count it. */
-extern void ep_ingest_reject(EpIngest *ingest, int64 raw_id, int32 seq, const char *stage,
+/* Record a rejection of an event of the row that is read just now, and count it. */
+extern void ep_ingest_reject(EpIngest *ingest, const EpRawRow *row, int32 seq, const char *stage,
 							 const EpError *error, const char *bytes, size_t length);
+
+/* Count one.  An event that was counted before had its row, which somebody deleted: it is no typed one any more. */
+extern void ep_ingest_count_rejected(EpIngest *ingest, const char *stage, EpCounted counted);
+
+/* Was this event counted when its raw row came? */
+extern EpCounted ep_ingest_counted(EpIngest *ingest, const EpRawRow *raw, int32 seq);
 
 #endif /* EP_INGEST_STATEMENT_H */

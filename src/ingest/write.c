@@ -16,14 +16,14 @@
 void
 ep_write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event, const EpError *error)
 {
-	ep_ingest_reject(ingest, row->raw_id, seq, "decode", error, event->bytes, event->length);
+	ep_ingest_reject(ingest, row, seq, "decode", error, event->bytes, event->length);
 }
 
 static void
 reject_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, const EpEvent *event, const char *stage,
 			 const EpError *error)
 {
-	ep_ingest_reject(ingest, raw->raw_id, seq, stage, error, event->bytes, event->length);
+	ep_ingest_reject(ingest, raw, seq, stage, error, event->bytes, event->length);
 }
 
 /* The start of a value as it came, for a message; NULL when there is nothing to show. */
@@ -71,8 +71,7 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	row->seq = seq;
 	row->time = place->time;
 	row->work = place->work;
-	if (ingest->source->counted != NULL)
-		row->counted = ingest->source->counted(ingest->source, raw, seq);
+	row->counted = ep_ingest_counted(ingest, raw, seq);
 	if (place->code != EP_OK)
 	{
 		stage = "time";

@@ -669,7 +669,7 @@ refused(EpIngest *ingest, EpRow *row, const ErrorData *error)
 
 	row->refused = true;
 	ep_journal_reject(ingest->stream, &rejection);
-	ep_counters_reject(ingest->counters, rejection.stage, 1);
+	ep_ingest_count_rejected(ingest, rejection.stage, row->counted);
 	if (row->event_id != NULL && OidIsValid(ingest->stream->id_table))
 		ep_dedupe_release(ingest, row->event_id);
 }

@@ -83,6 +83,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sweep_ids(regclass, bigint, xid[]) IS 'the raw rows above a mark that these transactions have written';
 
+CREATE FUNCTION _sweep_written(raw_table regclass, raw_ids bigint[]) RETURNS jsonb
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(@extschema@._rollup_run_as(c.relowner, '', 'UTC', format(
+        'SELECT jsonb_object_agg(r.raw_id, r.xmin) FROM %s r WHERE r.raw_id = ANY (%L) AND r.raw_id BETWEEN %s AND %s',
+        raw_table, raw_ids, coalesce(ids.least, 0), coalesce(ids.greatest, 0)), NULL, NULL)::jsonb, '{}')
+    FROM pg_class c, (SELECT min(i), max(i) FROM unnest(raw_ids) i) ids (least, greatest) WHERE c.oid = raw_table
+$$;
+COMMENT ON FUNCTION _sweep_written(regclass, bigint[]) IS '{raw_id: the transaction that has written it}';
+
 -- Find rows that were not ingested, and put them into _sweep_row.
 CREATE FUNCTION _sweep_find(stream_id int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -142,22 +152,49 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sweep_xid8(xid) IS 'the 64 bits of the id of a transaction that has ended';
 
+-- What replay() asks about raw rows without any event on record: true, they were counted when they came, as duplicates for example,
+-- or rows that somebody deleted; false, they never were; null: nobody knows. Their transactions tell, as in _sweep_find().
+CREATE FUNCTION _sweep_counted(stream_id int, raw_ids bigint[]) RETURNS TABLE (raw_id bigint, counted boolean)
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    s        @extschema@._stream;
+    mark     @extschema@._sweep;
+    settled  bigint;
+    restored boolean;   -- transactions of another cluster, or table, tell nothing
+    written  jsonb;
+    seen     jsonb;
+BEGIN
+    SELECT * INTO s FROM @extschema@._stream t WHERE t.stream_id = $1;
+    SELECT * INTO mark FROM @extschema@._sweep w WHERE w.stream_id = $1;
+    settled := coalesce(mark.settled, -9223372036854775808);
+    restored := mark.cluster <> (SELECT system_identifier FROM pg_control_system()) OR mark.raw_table <> s.raw_table;
+    written := @extschema@._sweep_written(s.raw_table, raw_ids);
+    seen := @extschema@._sweep_count(s.raw_table, settled) -> 'rows';
+    RETURN QUERY
+    SELECT r.key::bigint, CASE
+        WHEN EXISTS (SELECT FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id = r.key::bigint) THEN false
+        WHEN restored THEN NULL
+        WHEN r.key::bigint <= settled THEN nullif(@extschema@._sweep_xid8(r.value::xid) < mark.settled_xmin, false)
+        WHEN EXISTS (SELECT FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1 AND t.transaction = r.value::xid) THEN true
+        WHEN n.raw_rows >= (seen ->> r.value)::bigint THEN true
+        WHEN coalesce(n.raw_rows, 0) = 0 THEN false END
+    FROM jsonb_each_text(written) r
+    LEFT JOIN (SELECT c.xmin, sum(c.raw_rows) FROM @extschema@._counter c WHERE c.stream_id = $1 GROUP BY c.xmin) n (transaction, raw_rows)
+        ON n.transaction = r.value::xid;
+END
+$$;
+COMMENT ON FUNCTION _sweep_counted(int, bigint[]) IS 'were these raw rows counted when they came? Null where nobody knows';
+
 -- Ingest some of the rows that were found.
 CREATE FUNCTION _sweep_take(stream_id int, most int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    s     @extschema@._stream;
-    ids   bigint[] := ARRAY(SELECT w.raw_id FROM @extschema@._sweep_row w WHERE w.stream_id = $1 ORDER BY w.raw_id LIMIT most);
-    bytes bigint;
+    ids bigint[] := ARRAY(SELECT w.raw_id FROM @extschema@._sweep_row w WHERE w.stream_id = $1 ORDER BY w.raw_id LIMIT most);
 BEGIN
-    SELECT * INTO s FROM @extschema@._stream t WHERE t.stream_id = $1;
+    PERFORM @extschema@._replay(s.event_table, ids) FROM @extschema@._stream s WHERE s.stream_id = $1;
     DELETE FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id = ANY (ids);
-    bytes := (SELECT @extschema@._rollup_run_as(c.relowner, '', 'UTC', format(
-        'SELECT sum(octet_length(r.payload)) FROM %s r WHERE r.raw_id = ANY (%L) AND r.raw_id BETWEEN %s AND %s',
-        s.raw_table, ids, ids[1], ids[cardinality(ids)]), NULL, NULL) FROM pg_class c WHERE c.oid = s.raw_table);
-    INSERT INTO @extschema@._counter (stream_id, at, raw_rows, bytes, events, typed, rejected, duplicates, rescued)
-    SELECT $1, now(), r.raw_rows, coalesce(bytes, 0), 0, 0, 0, 0, 0 FROM @extschema@._replay(s.event_table, ids, true) r;
 END
 $$;
 COMMENT ON FUNCTION _sweep_take(int, int) IS 'ingest raw rows that were found, with the lowest ids first';
@@ -182,5 +219,5 @@ $$;
 COMMENT ON PROCEDURE _maintenance_sweep() IS 'ingest the raw rows that came in without, in small transactions';
 
 REVOKE ALL ON FUNCTION _sweep_streams(), _sweep_count(regclass, bigint), _sweep_ids(regclass, bigint, xid[]), _sweep_xid8(xid), _sweep_find(int),
-    _sweep_take(int, int) FROM PUBLIC;
+    _sweep_written(regclass, bigint[]), _sweep_counted(int, bigint[]), _sweep_take(int, int) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_sweep() FROM PUBLIC;

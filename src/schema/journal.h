@@ -51,7 +51,8 @@ typedef struct EpCounters
 	int64 rescued;          /* attributes */
 	int64 discarded_values; /* attributes of typed events, by the contract */
 	int64 unnamed_enums;    /* numbers that a protobuf schema has no name for, of typed events */
-	/* of typed, duplicates and discarded: those that were counted when their raw row came, and are not to be put on record again */
+	/* of typed, duplicates and discarded: those that were counted when their raw row came, and are not to be put on record again;
+	   of typed also those that were counted and are rejected now */
 	int64 typed_again, duplicates_again, discarded_again;
 	TimestampTz last_event; /* DT_NOBEGIN when there was none */
 	int64 rejected_at[EP_STAGES];
