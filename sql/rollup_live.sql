@@ -57,7 +57,7 @@ DECLARE
     plan jsonb;
 BEGIN
     EXECUTE 'EXPLAIN (ANALYZE, FORMAT json, TIMING off) ' || query INTO plan;
-    RETURN QUERY SELECT (p->>'Actual Loops')::int, (p->>'Actual Rows')::int
+    RETURN QUERY SELECT (p->>'Actual Loops')::int, (p->>'Actual Rows')::numeric::int
     FROM jsonb_path_query(plan, '$.**?(@."Function Name" == "_rollup_live")') p;
 END $$;
 SELECT refresh_rollup('live_test.daily') > 0 AS refreshed;

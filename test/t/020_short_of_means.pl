@@ -13,6 +13,8 @@ my $node = new_node('short', "timezone = 'UTC'", 'max_connections = 10', 'max_wa
 	'max_locks_per_transaction = 500', 'max_worker_processes = 1', 'max_prepared_transactions = 2');
 # CREATE EXTENSION, with hundreds of objects, was the last that needed the room.
 $node->adjust_conf('postgresql.conf', 'max_locks_per_transaction', 10);
+# Since 18 each slot of autovacuum brings places in the lock table with it, whether it is used or not.
+$node->adjust_conf('postgresql.conf', 'autovacuum_worker_slots', 1) if $node->pg_version >= 18;
 $node->restart;
 
 # What a statement says beside its result: errors and warnings.
