@@ -265,7 +265,7 @@ ep_protobuf_get(PG_FUNCTION_ARGS)
 	if (plan->plain)
 		code = ep_protobuf_find_last(&plan->path, (const uint8_t *) VARDATA_ANY(payload),
 									 VARSIZE_ANY_EXHDR(payload), &record);
-	if (code == EP_DONE && field->presence)
+	if (code == EP_DONE)
 		PG_RETURN_NULL();
 	if (code == EP_OK && field->type == EP_PROTO_STRING &&
 		ep_wire_text(record.data, (size_t) record.bits, &bad) == EP_OK)

@@ -525,8 +525,12 @@ the_last_record_is_found_quickly(void)
 	CHECK(find_last("10 05 10 06 12 01 00", "i64", &bits) == EP_OK && bits == 6);
 	CHECK(find_last("10 ff ff ff ff ff ff ff ff ff 01", "i64", &bits) == EP_OK && bits == UINT64_MAX);
 	CHECK(find_last("8a 01 03 12 01 22 fa 01 00", "inner.b", &bits) == EP_OK && bits == 1);
-	CHECK(find_last("08 05", "i64", &bits) == EP_DONE);
-	CHECK(find_last("8a 01 02 08 01", "inner.b", &bits) == EP_DONE);
+	/* what is not there is zero, or absent when that can be told from zero */
+	CHECK(find_last("08 05", "i64", &bits) == EP_OK && bits == 0);
+	CHECK(find_last("8a 01 02 08 01", "inner.b", &bits) == EP_OK && bits == 0);
+	CHECK(find_last("08 05", "inner.b", &bits) == EP_DONE);
+	CHECK(find_last("08 05", "inner", &bits) == EP_DONE);
+	CHECK(find_last("08 05", "o_i32", &bits) == EP_DONE);
 	/* merged messages, padded tags, groups and faults are for the other way */
 	CHECK(find_last("8a 01 02 08 01 8a 01 03 12 01 22", "inner.b", &bits) == EP_E_UNSUPPORTED);
 	CHECK(find_last("90 80 00 05", "i64", &bits) == EP_E_UNSUPPORTED);

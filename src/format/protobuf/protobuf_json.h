@@ -121,9 +121,9 @@ extern EpCode ep_protobuf_get_path(EpProtoWriter *writer, const EpProtoPath *pat
 extern bool ep_protobuf_is_plain(const EpProtoPath *path);
 
 /*
- * The last record at a plain path, which the others cannot change.  EP_OK with its value (checked neither for UTF-8 nor inside);
- * EP_DONE when the path's last field, or a message on the way, is absent; else bytes have what only ep_protobuf_get_path
- * can tell: repetitions of messages, groups, unusual tags, faults.
+ * The last record at a plain path, which the others cannot change.  EP_OK with its value (checked neither for UTF-8 nor inside),
+ * which is zero or empty for a field without presence that is not there; EP_DONE when it is absent, as above; else bytes have what
+ * only ep_protobuf_get_path can tell: repetitions of messages, groups, unusual tags, faults.
  */
 extern EpCode ep_protobuf_find_last(const EpProtoPath *path, const uint8_t *bytes, size_t length,
 									EpProtoRecord *record) EP_CHECK_RESULT;

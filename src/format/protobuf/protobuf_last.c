@@ -123,6 +123,16 @@ read_value(const EpProtoField *field, const uint8_t *at, const uint8_t *end, EpP
 	return true;
 }
 
+/* What stands for a field that is not there. */
+static EpCode
+absent(const EpProtoField *field, const uint8_t *end, EpProtoRecord *record)
+{
+	if (field->presence)
+		return EP_DONE;
+	*record = (EpProtoRecord){field, end, 0, field->wire, false};
+	return EP_OK;
+}
+
 EpCode
 ep_protobuf_find_last(const EpProtoPath *path, const uint8_t *bytes, size_t length, EpProtoRecord *record)
 {
@@ -137,7 +147,7 @@ ep_protobuf_find_last(const EpProtoPath *path, const uint8_t *bytes, size_t leng
 		if (count < 0 || (count > 1 && field->message != NULL))
 			return EP_E_UNSUPPORTED;
 		if (count == 0)
-			return EP_DONE;
+			return absent(field, end, record);
 		if (!read_value(field, value, end, record))
 			return EP_E_UNSUPPORTED;
 		bytes = record->data;
