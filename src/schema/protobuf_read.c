@@ -183,7 +183,7 @@ typedef struct GetPlan
 	bool plain;
 } GetPlan;
 
-static GetPlan *
+static pg_noinline GetPlan *
 make_plan(FunctionCallInfo fcinfo, EpProtoSite *site)
 {
 	char *spelled = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -223,7 +223,7 @@ get_plan(FunctionCallInfo fcinfo, EpProtoSite *site)
 }
 
 /* By the path that knows everything, or from the record that was found. */
-static text *
+static pg_noinline text *
 write_path(FunctionCallInfo fcinfo, const GetPlan *plan, bytea *payload, const EpProtoRecord *record)
 {
 	EpProtoWriter writer;

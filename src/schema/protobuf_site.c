@@ -30,13 +30,10 @@ ep_protobuf_is_constant(FmgrInfo *flinfo, int argument)
 }
 
 EpProtoSite *
-ep_protobuf_site(FmgrInfo *flinfo)
+ep_protobuf_site_make(FmgrInfo *flinfo)
 {
-	EpProtoSite *site = flinfo->fn_extra;
+	EpProtoSite *site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(EpProtoSite));
 
-	if (likely(site != NULL))
-		return site;
-	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(EpProtoSite));
 	site->context = AllocSetContextCreate(flinfo->fn_mcxt, "event_pipeline call site", ALLOCSET_SMALL_SIZES);
 	ep_arena_init(&site->arena, ep_palloc_allocator(flinfo->fn_mcxt), MaxAllocSize);
 	flinfo->fn_extra = site;
@@ -77,13 +74,11 @@ is_constant(FunctionCallInfo fcinfo)
 }
 
 const EpProtoMessage *
-ep_protobuf_site_message(EpProtoSite *site, FunctionCallInfo fcinfo)
+ep_protobuf_site_resolve(EpProtoSite *site, FunctionCallInfo fcinfo)
 {
 	bool has_more = PG_NARGS() > 3;
 	bool has_version = has_more && !PG_ARGISNULL(3);
 
-	if (site->constant == PG_GETARG_DATUM(0) && site->generation == ep_protobuf_generation())
-		return site->message;
 	if (has_version && PG_GETARG_INT32(3) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be 1 or more")));
 	resolve(site, PG_GETARG_TEXT_PP(0), has_more && !PG_ARGISNULL(2) ? PG_GETARG_TEXT_PP(2) : NULL,

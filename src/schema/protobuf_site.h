@@ -20,14 +20,28 @@ typedef struct EpProtoSite
 	Datum constant;        /* the name in argument 0, when the query has it as a constant; else 0 */
 } EpProtoSite;
 
+/* The slow parts of the two below: at the first call, or when another message type is asked for. */
+extern EpProtoSite *ep_protobuf_site_make(FmgrInfo *flinfo);
+extern const EpProtoMessage *ep_protobuf_site_resolve(EpProtoSite *site, FunctionCallInfo fcinfo);
+
 /* The site of a call, made at the first. */
-extern EpProtoSite *ep_protobuf_site(FmgrInfo *flinfo);
+static inline EpProtoSite *
+ep_protobuf_site(FmgrInfo *flinfo)
+{
+	return likely(flinfo->fn_extra != NULL) ? flinfo->fn_extra : ep_protobuf_site_make(flinfo);
+}
 
 /*
  * The message type of argument 0, in the subject and version of arguments 2 and 3 if there are so many, which may be
  * NULL.  site->plan is NULL after a change.
  */
-extern const EpProtoMessage *ep_protobuf_site_message(EpProtoSite *site, FunctionCallInfo fcinfo);
+static inline const EpProtoMessage *
+ep_protobuf_site_message(EpProtoSite *site, FunctionCallInfo fcinfo)
+{
+	if (likely(site->constant == PG_GETARG_DATUM(0) && site->generation == ep_protobuf_generation()))
+		return site->message;
+	return ep_protobuf_site_resolve(site, fcinfo);
+}
 
 /* Is the argument a constant of the query: the same at each call? */
 extern bool ep_protobuf_is_constant(FmgrInfo *flinfo, int argument);
