@@ -51,7 +51,7 @@ write_json(FunctionCallInfo fcinfo, EpProtoWriter *writer, bool tokenizes)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return false;
 	message = ep_protobuf_site_message(ep_protobuf_site(fcinfo->flinfo), fcinfo);
-	payload = PG_GETARG_BYTEA_PP(1);
+	payload = ep_protobuf_site_payload(fcinfo);
 	start_writer(fcinfo, writer, &error, payload);
 	writer->tokenizes = tokenizes;
 	writer->nul = !tokenizes; /* json can hold \u0000, jsonb cannot */
@@ -162,7 +162,7 @@ ep_protobuf_roundtrip(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	message = ep_protobuf_site_message(ep_protobuf_site(fcinfo->flinfo), fcinfo);
-	payload = PG_GETARG_BYTEA_PP(1);
+	payload = ep_protobuf_site_payload(fcinfo);
 	start_writer(fcinfo, &writer, &error, payload);
 	bytes.arena = writer.arena;
 	if (ep_protobuf_rewrite(&writer, message, (const uint8_t *) VARDATA_ANY(payload),
@@ -255,7 +255,7 @@ ep_protobuf_get(PG_FUNCTION_ARGS)
 {
 	EpProtoSite *site = ep_protobuf_site(fcinfo->flinfo);
 	GetPlan *plan = (ep_protobuf_site_message(site, fcinfo), get_plan(fcinfo, site));
-	bytea *payload = PG_GETARG_BYTEA_PP(1);
+	bytea *payload = ep_protobuf_site_payload(fcinfo);
 	const EpProtoField *field = plan->path.fields[plan->path.count - 1];
 	EpProtoRecord record;
 	size_t bad;

@@ -341,5 +341,5 @@ ep_protobuf_to_record(PG_FUNCTION_ARGS)
 					 "As in FROM protobuf_to_record('my.Event', payload) AS r(event_id text, at timestamptz).")));
 		make_plan(site, row);
 	}
-	PG_RETURN_DATUM(read_row(site->plan, site, PG_GETARG_BYTEA_PP(1)));
+	PG_RETURN_DATUM(read_row(site->plan, site, ep_protobuf_site_payload(fcinfo)));
 }

@@ -43,6 +43,12 @@ ep_protobuf_site_message(EpProtoSite *site, FunctionCallInfo fcinfo)
 	return ep_protobuf_site_resolve(site, fcinfo);
 }
 
+/*
+ * Argument 1, a payload.  A scan hands out the rows of a page from its end towards its beginning, so that the next row likely lies right before
+ * this one.  Its memory is asked for now, to be there when the scan comes to it: to wait for it takes longer than to find a field in it.
+ */
+extern bytea *ep_protobuf_site_payload(FunctionCallInfo fcinfo);
+
 /* Is the argument a constant of the query: the same at each call? */
 extern bool ep_protobuf_is_constant(FmgrInfo *flinfo, int argument);
 
