@@ -131,3 +131,20 @@ CALL event_pipeline.run_maintenance();
 SELECT k, b, c, email, _ep_rescued FROM pe ORDER BY k;
 DROP FUNCTION forbid_email;
 SELECT event_pipeline.drop_stream('pe');
+
+-- A string of a typed format says what it stands for, so that it comes back as that, also beside a column or a variant that takes text.
+\set first `base64 -w0 $PG_ABS_SRCDIR/test/data/protobuf/kinds1.pb`
+\set second `base64 -w0 $PG_ABS_SRCDIR/test/data/protobuf/kinds2.pb`
+SELECT event_pipeline.register_protobuf('kinds', decode(:'first', 'base64')) AS version;
+SELECT event_pipeline.create_stream('pk', 'protobuf', message_type => 'kinds.Event', subject => 'kinds', settings => '{"max_columns": 6}');
+INSERT INTO pk_raw (payload) SELECT event_pipeline.json_to_protobuf('kinds.Event', doc) FROM (VALUES
+    ('{"id": "1", "seen": "2024-01-01T00:00:00Z", "raw": "AAE=", "took": "-1.5s", "ratio": "-Infinity"}'::json)) v(doc);
+SELECT id, _ep_rescued - 'id' AS rescued FROM pk;
+SELECT event_pipeline.register_protobuf('kinds', decode(:'second', 'base64'), 'none') AS version;
+INSERT INTO pk_raw (payload) SELECT event_pipeline.json_to_protobuf('kinds.Event', doc) FROM (VALUES
+    ('{"id": "2", "seen": "2024-01-01T00:00:00.000000000Z", "raw": "\\x0001", "took": "-1.500000000s", "ratio": "-Infinity"}'::json)) v(doc);
+SELECT event_pipeline.alter_stream('pk', settings => '{"max_columns": 400}');
+CALL event_pipeline.run_maintenance();
+SELECT id, seen, seen__timestamptz, raw, raw__text, took, took__interval, ratio, ratio__double, _ep_rescued FROM pk ORDER BY id;
+SELECT event_pipeline.drop_stream('pk');
+DELETE FROM event_pipeline._protobuf_schema WHERE subject = 'kinds';

@@ -8,7 +8,9 @@
 
 #include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
+#include "format/protobuf/protobuf_unknown.h"
 #include "port/pg_bitutils.h"
+#include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
@@ -168,6 +170,34 @@ append_value(StringInfo out, const EpValue *value)
 	}
 }
 
+/* What a JSON string that append_value() writes stands for; EP_TYPE_NONE: text.  Records under a field number are bytes anyway. */
+static EpType
+string_stands_for(const EpValue *value)
+{
+	EpType type = EP_TYPE_NONE;
+
+	if (value->untyped)
+		return EP_TYPE_NONE;
+	switch ((EpKind) value->kind)
+	{
+		case EP_FLOAT:
+		case EP_FLOAT4:
+			return value->text == NULL && !isfinite(value->as.f) ? EP_TYPE_FLOAT8 : EP_TYPE_NONE;
+		case EP_BYTES:
+			return EP_TYPE_BYTEA;
+		case EP_TIMESTAMP:
+			return EP_TYPE_TIMESTAMPTZ;
+		case EP_INTERVAL:
+			return EP_TYPE_INTERVAL;
+		case EP_ARRAY:
+			for (uint32 i = 0; i < value->count && type == EP_TYPE_NONE; i++)
+				type = string_stands_for(&value->as.items[i]);
+			return type;
+		default:
+			return EP_TYPE_NONE;
+	}
+}
+
 /* The how-manieth copy of this path this is in the event, from 1. */
 static uint32
 next_copy(EpRescue *rescue, const EpPath *path)
@@ -200,6 +230,7 @@ ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const 
 {
 	char *text = ep_path_to_text(path, rescue->arena);
 	uint32 copy = next_copy(rescue, path);
+	EpType as = ep_protobuf_unknown_number(path) != 0 ? EP_TYPE_NONE : string_stands_for(value);
 
 	if (text == NULL || rescue->overflow || rescue->count >= MAX_RESCUED_PATHS ||
 		rescue->json.len + value->length > MAX_RESCUED_BYTES)
@@ -219,6 +250,8 @@ ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const 
 	escape_json(&rescue->json, text);
 	appendStringInfoString(&rescue->json, ":{\"v\":");
 	append_value(&rescue->json, value);
+	if (as != EP_TYPE_NONE)
+		appendStringInfo(&rescue->json, ",\"as\":\"%s\"", ep_type_name(as));
 	appendStringInfo(&rescue->json, ",\"why\":\"%s\"}", reason);
 }
 

@@ -2,11 +2,12 @@
  * rescue.h
  *	  _ep_rescued: the attributes of one event that are kept beside its columns.
  *
- *	  {"<path>": {"v": <value as it came>, "why": "<reason>"}, ...}
+ *	  {"<path>": {"v": <value as it came>, "why": "<reason>", "as": "<type>"}, ...}
  *
  * The same path twice in one event gets '#2', '#3' ... after it: no path ends like that, because a
- * segment with '#' in it is quoted.  Bytes come as "\x..." text, times as RFC 3339 text with
- * nanoseconds, NaN and infinities as text.
+ * segment with '#' in it is quoted.  Of typed formats bytes come as "\x..." text, times as RFC 3339 text
+ * with nanoseconds, NaN and infinities as text: then "as" says what the text (or the texts of an array) stands for, by the SQL name
+ * of its type.
  */
 #ifndef EP_INGEST_RESCUE_H
 #define EP_INGEST_RESCUE_H

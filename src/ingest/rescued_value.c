@@ -55,47 +55,60 @@ float_from_text(const char *text, size_t length, EpValue *value)
 	return false;
 }
 
-/* What the payload's decoder was told. */
+/* What the payload's decoder was told, and what strings of the value stand for. */
 typedef struct Source
 {
 	const EpFormat *format;
 	bool infer_timestamps;
+	EpType as; /* EP_TYPE_NONE: text */
 } Source;
 
-/* The strings of typed formats stand for other things than text; all of it. */
 static bool
-value_from_string(EpType type, const Source *source, const char *text, size_t length, EpValue *value)
+bytes_from_text(const char *text, size_t length, EpValue *value)
 {
+	char *bytes = palloc(length);
+
+	if (length < 2 || length % 2 != 0 || memcmp(text, "\\x", 2) != 0)
+		return false;
+	*value = (EpValue){.kind = EP_BYTES, .text = bytes, .length = hex_decode(text + 2, length - 2, bytes)};
+	return true;
+}
+
+/* What rescue.c wrote as a string, of a typed format; all of it. */
+static bool
+value_from_text(EpType as, const char *text, size_t length, EpValue *value)
+{
+	*value = (EpValue){.kind = EP_TEXT, .text = text, .length = length};
+	switch (as)
+	{
+		case EP_TYPE_NONE:
+			return true;
+		case EP_TYPE_TIMESTAMPTZ:
+			value->kind = EP_TIMESTAMP;
+			return ep_timestamp_from_text(text, length, &value->as.i, &value->nanos);
+		case EP_TYPE_BYTEA:
+			return bytes_from_text(text, length, value);
+		case EP_TYPE_INTERVAL:
+			return interval_from_text(text, length, value);
+		default:
+			return float_from_text(text, length, value);
+	}
+}
+
+static bool
+value_from_string(const Source *source, const char *text, size_t length, EpValue *value)
+{
+	if (source->format->binary)
+		return value_from_text(source->as, text, length, value);
 	*value = (EpValue){.kind = EP_TEXT, .text = text, .length = length};
 	if (source->format->untyped)
 	{
 		*value = ep_value_from_literal(text, length);
 		value->untyped = true;
 	}
-	if (!source->format->binary && source->infer_timestamps)
+	if (source->infer_timestamps)
 		ep_value_infer_timestamp(value);
-	if (!source->format->binary || type == EP_TYPE_TEXT)
-		return true;
-	switch (type)
-	{
-		case EP_TYPE_TIMESTAMPTZ:
-			value->kind = EP_TIMESTAMP;
-			return ep_timestamp_from_text(text, length, &value->as.i, &value->nanos);
-		case EP_TYPE_BYTEA:
-			if (length < 2 || length % 2 != 0 || memcmp(text, "\\x", 2) != 0)
-				return false;
-			value->kind = EP_BYTES;
-			value->text = palloc(length / 2);
-			value->length = hex_decode(text + 2, length - 2, (char *) value->text);
-			return true;
-		case EP_TYPE_INTERVAL:
-			return interval_from_text(text, length, value);
-		case EP_TYPE_FLOAT4:
-		case EP_TYPE_FLOAT8:
-			return float_from_text(text, length, value);
-		default:
-			return false;
-	}
+	return true;
 }
 
 /* Would the column give it back as it was?  Nanoseconds below a microsecond are lost. */
@@ -137,7 +150,7 @@ value_from_json(EpType type, const Source *source, const JsonbValue *json, EpVal
 			text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(json->val.numeric)));
 			return ep_value_from_number(text, strlen(text), value) == EP_OK;
 		case jbvString:
-			return value_from_string(type, source, json->val.string.val, json->val.string.len, value);
+			return value_from_string(source, json->val.string.val, json->val.string.len, value);
 		case jbvBinary:
 			if (type > EP_TYPE_ARRAY)
 				return JsonContainerIsArray(json->val.binary.data) &&
@@ -167,15 +180,28 @@ reason_passes(const JsonbValue *why)
 	return ep_rescue_passes(reason);
 }
 
-/* The value kept of a path for a reason that passes, or NULL. */
+static EpType
+type_of_strings(const JsonbValue *as)
+{
+	static const EpType types[] = {EP_TYPE_BYTEA, EP_TYPE_TIMESTAMPTZ, EP_TYPE_INTERVAL, EP_TYPE_FLOAT8};
+
+	for (int i = 0; as != NULL && as->type == jbvString && i < lengthof(types); i++)
+		if (strlen(ep_type_name(types[i])) == as->val.string.len &&
+			memcmp(ep_type_name(types[i]), as->val.string.val, as->val.string.len) == 0)
+			return types[i];
+	return EP_TYPE_NONE;
+}
+
+/* The value kept of a path for a reason that passes, or NULL; *as is what strings in it stand for. */
 static JsonbValue *
-kept_value(JsonbContainer *rescued, text *path)
+kept_value(JsonbContainer *rescued, text *path, EpType *as)
 {
 	JsonbValue *kept = member(rescued, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
 
 	if (kept == NULL || kept->type != jbvBinary || !JsonContainerIsObject(kept->val.binary.data) ||
 		!reason_passes(member(kept->val.binary.data, "why", 3)))
 		return NULL;
+	*as = type_of_strings(member(kept->val.binary.data, "as", 2));
 	return member(kept->val.binary.data, "v", 1);
 }
 
@@ -198,7 +224,8 @@ read_question(FunctionCallInfo fcinfo, Question *question)
 		return false;
 	rescued = PG_GETARG_JSONB_P(0);
 	question->rescued = &rescued->root;
-	question->source = (Source){ep_format_find(text_to_cstring(PG_GETARG_TEXT_PP(2))), PG_GETARG_BOOL(3)};
+	question->source = (Source){.format = ep_format_find(text_to_cstring(PG_GETARG_TEXT_PP(2))),
+								.infer_timestamps = PG_GETARG_BOOL(3)};
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &question->paths, NULL,
 					  &question->path_count);
 	return question->source.format != NULL && JB_ROOT_IS_OBJECT(rescued);
@@ -210,25 +237,11 @@ fits(EpType type, const Source *source, const JsonbValue *json, EpValue *value)
 	return value_from_json(type, source, json, value) && ep_type_accepts(type, value);
 }
 
-/* Could this string of a typed format have been a value of more than one of the types? */
-static bool
-is_ambiguous(const Source *source, const JsonbValue *json, const Datum *types, int count)
-{
-	int takers = 0;
-	EpValue value;
-
-	if (!source->format->binary || json->type != jbvString)
-		return false;
-	for (int i = 0; i < count; i++)
-		takers += fits(ep_type_from_oid(DatumGetObjectId(types[i])), source, json, &value);
-	return takers > 1;
-}
-
 /* The place of the type, from 1, that ingest would have chosen for the value; 0: none, or not for all of it. */
 static int
 place_of(const Source *source, const JsonbValue *json, const Datum *types, int count)
 {
-	for (int i = 0; i < count && !is_ambiguous(source, json, types, count); i++)
+	for (int i = 0; i < count; i++)
 	{
 		EpType type = ep_type_from_oid(DatumGetObjectId(types[i]));
 		EpValue value;
@@ -239,9 +252,9 @@ place_of(const Source *source, const JsonbValue *json, const Datum *types, int c
 	return 0;
 }
 
-/* The first path whose value has a place among the types, and that place; 0: none. */
+/* The first path whose value has a place among the types, and that place; 0: none.  question->source is that of the value then. */
 static int
-find_place(FunctionCallInfo fcinfo, const Question *question, text **path)
+find_place(FunctionCallInfo fcinfo, Question *question, text **path)
 {
 	Datum *types;
 	int count;
@@ -250,7 +263,8 @@ find_place(FunctionCallInfo fcinfo, const Question *question, text **path)
 					  &count);
 	for (int i = 0; i < question->path_count; i++)
 	{
-		JsonbValue *json = kept_value(question->rescued, *path = DatumGetTextPP(question->paths[i]));
+		JsonbValue *json =
+			kept_value(question->rescued, *path = DatumGetTextPP(question->paths[i]), &question->source.as);
 		int place = json == NULL ? 0 : place_of(&question->source, json, types, count);
 
 		if (place != 0)
@@ -274,7 +288,7 @@ ep_rescued_value(PG_FUNCTION_ARGS)
 	text *path;
 
 	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path) == 0 ||
-		!fits(type, &question.source, kept_value(question.rescued, path), &value))
+		!fits(type, &question.source, kept_value(question.rescued, path, &question.source.as), &value))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(ep_datum(type, &value));
 }
