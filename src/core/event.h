@@ -37,6 +37,9 @@ typedef struct EpEvent
 	uint32_t field_capacity;
 	EpField *unknown; /* what the payload's schema does not know: bytes, kept beside the columns */
 	uint32_t unknown_count;
+	uint32_t partial_count; /* the first of them: fields that the schema knows, but not all that is in them */
+	EpPath **lacks;         /* what the schema would need to have for that */
+	uint32_t lack_count;
 	uint32_t
 		unnamed_enums; /* numbers of enums that the payload's schema has no name for: they are kept as numbers */
 	const EpField *as_sent; /* as many, before aliases were put to them; NULL: fields are as they were sent */
@@ -53,7 +56,8 @@ ep_event_reset(EpEvent *event)
 	event->fields = NULL;
 	event->field_count = event->field_capacity = 0;
 	event->unknown = NULL;
-	event->unknown_count = event->unnamed_enums = 0;
+	event->lacks = NULL;
+	event->unknown_count = event->partial_count = event->lack_count = event->unnamed_enums = 0;
 	event->as_sent = NULL;
 }
 

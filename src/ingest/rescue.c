@@ -258,7 +258,8 @@ ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const 
 bool
 ep_rescue_passes(const char *reason)
 {
-	static const char *const passing[] = {"lock", "busy", "rate", "limit", "contract", EP_RESCUE_UNKNOWN};
+	static const char *const passing[] = {
+		"lock", "busy", "rate", "limit", "contract", EP_RESCUE_UNKNOWN, EP_RESCUE_PARTIAL};
 
 	for (int i = 0; i < lengthof(passing); i++)
 		if (strcmp(reason, passing[i]) == 0)

@@ -22,6 +22,12 @@
  */
 #define EP_RESCUE_UNKNOWN "unknown"
 
+/*
+ * The schema knows the field, but not all that is in it: its column has what could be read, and here are all of its bytes under its
+ * number, until the schema knows more of it; then the value, under its path, that is to take the column's place.
+ */
+#define EP_RESCUE_PARTIAL "partial"
+
 typedef struct EpRescueMark
 {
 	uint32 event;  /* which event, by number */
@@ -46,10 +52,10 @@ extern void ep_rescue_init(EpRescue *rescue, EpArena *arena, MemoryContext lasti
 /* Start over for the next event; what it keeps is allocated in the current context. */
 extern void ep_rescue_begin(EpRescue *rescue);
 
-/* Keep one value; reason is a static string (lock, busy, limit, type, contract, name, size, rate, unknown). */
+/* Keep one value; reason is a static string (lock, busy, limit, type, contract, name, size, rate, unknown, partial). */
 extern void ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const char *reason);
 
-/* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit, contract, unknown? */
+/* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit, contract, unknown, partial? */
 extern bool ep_rescue_passes(const char *reason);
 
 /* The jsonb; only when count > 0 and not overflow. */

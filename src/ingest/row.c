@@ -8,6 +8,7 @@
 #include "schema/datum.h"
 #include "ingest/survey.h"
 #include "ingest/unexpected.h"
+#include "ingest/versions.h"
 #include "ingest/wanted.h"
 
 /*
@@ -168,12 +169,44 @@ place_fields(RowBuilder *builder, const EpEvent *event)
 	}
 }
 
+/* Does the contract drop the field that the bytes under its number are of? */
+static bool
+is_discarded(RowBuilder *builder, const EpPath *number)
+{
+	EpStream *stream = builder->ingest->stream;
+	EpPath *path = ep_versions_field_path(stream, number, &builder->ingest->event_arena);
+
+	return path != NULL &&
+		   ep_target_column(builder->target, path, stream->context)->state == EP_COLUMN_DISCARDED;
+}
+
 /* What its schema does not know is no attribute yet: the contract has no say. */
 static void
 keep_unknown(RowBuilder *builder, const EpEvent *event)
 {
+	EpIngest *ingest = builder->ingest;
+	EpAliases *aliases = ingest->stream->aliases;
+	EpRow *row = builder->row;
+
 	for (uint32 i = 0; i < event->unknown_count; i++)
-		rescue(builder, &event->unknown[i], EP_RESCUE_UNKNOWN);
+	{
+		bool partial = i < event->partial_count;
+		EpPath *path = ep_aliases_resolve(aliases, event->unknown[i].path, &ingest->event_arena);
+
+		if (partial && is_discarded(builder, event->unknown[i].path))
+			continue;
+		if (path == NULL)
+			path = event->unknown[i].path;
+		ep_rescue_add(&ingest->rescue, path, &event->unknown[i].value,
+					  partial ? EP_RESCUE_PARTIAL : EP_RESCUE_UNKNOWN);
+	}
+	for (uint32 i = 0; i < event->lack_count; i++)
+	{
+		EpField field = {ep_aliases_resolve(aliases, event->lacks[i], &ingest->event_arena)};
+
+		if (field.path != NULL)
+			ep_wanted_note(ingest, row->work, &field, EP_RESCUE_UNKNOWN, row->time);
+	}
 }
 
 static void

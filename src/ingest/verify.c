@@ -15,6 +15,7 @@
 #include "format/protobuf/protobuf_unknown.h"
 #include "funcapi.h"
 #include "ingest/clock.h"
+#include "ingest/versions.h"
 #include "schema/datum.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
@@ -44,6 +45,7 @@ typedef struct Verify
 	EpRescue rescue;
 	EpRescue *expected; /* &rescue once it is set up */
 	EpDecoder members;  /* of objects; format NULL: not yet */
+	EpVersions *versions;
 	TimestampTz oldest; /* what retention keeps; DT_NOBEGIN: everything */
 } Verify;
 
@@ -297,8 +299,9 @@ was_unknown(EpIngest *ingest, const StoredEvent *event, const EpPath *path)
 
 	for (; !isnull && path->parent != NULL; path = path->parent)
 	{
-		char *text = ep_path_to_text(path->parent, &ingest->event_arena);
-		const EpProtoField *field = ep_protobuf_field_at(message, path);
+		EpPath *parent = ep_aliases_resolve(ingest->stream->aliases, path->parent, &ingest->event_arena);
+		char *text = parent == NULL ? NULL : ep_path_to_text(parent, &ingest->event_arena);
+		const EpProtoField *field = text == NULL ? NULL : ep_protobuf_field_at(message, path);
 
 		if (field != NULL && member(DatumGetJsonbP(rescued),
 									psprintf("%s%s\"#%u\"", text, *text ? "." : "", field->number)) != NULL)
@@ -307,31 +310,25 @@ was_unknown(EpIngest *ingest, const StoredEvent *event, const EpPath *path)
 	return false;
 }
 
-/* The number of an enum's name, as a schema that did not have the name gave it. */
+/* Has the column what an earlier version of the schema reads of the field? */
 static bool
-holds_number(const StoredEvent *event, const EpAttribute *column, const EpProtoField *field,
-			 const EpValue *value)
+holds_earlier(Verify *verify, const StoredEvent *event, const EpAttribute *column, const EpPath *sent)
 {
-	const EpProtoEnum *enumeration = field->enumeration;
-
-	if (enumeration == NULL || field->repeated || value->kind != EP_TEXT)
-		return false;
-	for (uint32 i = 0; i < enumeration->value_count; i++)
+	for (int i = 0; i < ep_versions_count(verify->versions); i++)
 	{
-		const EpProtoEnumValue *known = &enumeration->values[i];
-		char *number = psprintf("%d", known->number);
-		EpValue text = {.kind = EP_TEXT, .text = number, .length = strlen(number)};
+		const EpValue *value = ep_versions_value(verify->versions, i, sent);
 
-		if (strlen(known->name) == value->length && memcmp(known->name, value->text, value->length) == 0)
-			return column_holds(event, column, &text);
+		if (value != NULL && value->kind != EP_NULL && ep_type_accepts(column->type, value) &&
+			column_holds(event, column, value))
+			return true;
 	}
 	return false;
 }
 
-/* Did the schema of its time not have the field, or not the name of an enum's number?  column: where it goes, or NULL. */
+/* Did the schema of its time not have the field, or not all that is in it?  column: where it goes, or NULL. */
 static bool
-is_of_earlier_schema(EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded, uint32 i,
-					 const EpAttribute *column)
+is_of_earlier_schema(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded,
+					 uint32 i, const EpAttribute *column)
 {
 	const EpField *sent = decoded->as_sent != NULL ? &decoded->as_sent[i] : &decoded->fields[i];
 	const EpProtoMessage *message = ingest->stream->message;
@@ -343,32 +340,87 @@ is_of_earlier_schema(EpIngest *ingest, const StoredEvent *event, const EpEvent *
 	if (column != NULL)
 		(void) stored_column(event, column->column_name, &isnull);
 	if (!isnull)
-		return holds_number(event, column, field, &sent->value);
+		return holds_earlier(verify, event, column, sent->path);
 	return (!field->presence && ep_protobuf_is_empty(field, &sent->value)) ||
 		   was_unknown(ingest, event, sent->path);
 }
 
-/* Unknown fields must be rescued, but those of a removed field: it had a column in its time. */
+/* Is an unknown field rescued, under the path that aliases lead to now, or led to once? */
+static bool
+unknown_is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpField *unknown)
+{
+	EpAliases *aliases = ingest->stream->aliases;
+	EpArena *arena = &ingest->event_arena;
+
+	for (int way = -1; way < ep_aliases_past_count(aliases); way++)
+	{
+		EpPath *path = way < 0 ? ep_aliases_resolve(aliases, unknown->path, arena)
+							   : ep_aliases_resolve_past(aliases, way, unknown->path, arena);
+		EpField field = {path, unknown->value};
+
+		if (path != NULL && rescue_holds(verify, event, &field, ep_path_to_text(path, arena)))
+			return true;
+	}
+	return false;
+}
+
+/* Had an earlier version the field, or the reserved number?  Then it had a column in its time. */
+static bool
+was_known(Verify *verify, EpIngest *ingest, const EpPath *number)
+{
+	const EpProtoMessage *message = ep_protobuf_message_at(ingest->stream->message, number->parent);
+
+	for (int i = 0; i < ep_versions_count(verify->versions); i++)
+		if (ep_versions_knew(verify->versions, i, number))
+			return true;
+	return ep_protobuf_is_reserved(message, ep_protobuf_unknown_number(number));
+}
+
+/* Does the contract, as it is now, drop the field that is partial? */
+static bool
+partial_is_discarded(EpIngest *ingest, const EpPath *number)
+{
+	EpStream *stream = ingest->stream;
+	EpPath *path = ep_versions_field_path(stream, number, &ingest->event_arena);
+
+	return path != NULL &&
+		   ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) == EP_POLICY_DISCARD;
+}
+
 static void
 verify_unknown(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
 {
 	for (uint32 i = 0; i < decoded->unknown_count; i++)
 	{
 		const EpField *field = &decoded->unknown[i];
-		char *path = ep_path_to_text(field->path, &ingest->event_arena);
-		const EpProtoMessage *message = ep_protobuf_message_at(ingest->stream->message, field->path->parent);
 
-		if (!rescue_holds(verify, event, field, path) &&
-			!ep_protobuf_is_reserved(message, ep_protobuf_unknown_number(field->path)))
-			report(verify, event->key.raw_id, event->key.seq, path, "the unknown field is not rescued");
+		if (i < decoded->partial_count && partial_is_discarded(ingest, field->path))
+			continue;
+		if (!unknown_is_kept(verify, ingest, event, field) &&
+			!was_unknown(ingest, event, field->path->parent) && !was_known(verify, ingest, field->path))
+			report(verify, event->key.raw_id, event->key.seq,
+				   ep_path_to_text(field->path, &ingest->event_arena), "the unknown field is not rescued");
 	}
 }
 
-/* Has the schema of the stream no such field any more?  The column has its history. */
+/*
+ * Has the schema of the stream no such field any more?  The column has its history.  Or was the field of another kind, so that it
+ * had a column of its own, and has none now?
+ */
 static bool
-is_of_removed_field(const EpStream *stream, const EpAttribute *attribute)
+is_of_removed_field(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpAttribute *attribute)
 {
-	return stream->message != NULL && !ep_protobuf_has_identity(stream->message, attribute->identity);
+	EpStream *stream = ingest->stream;
+	EpArena *arena = &ingest->event_arena;
+	EpPath *path =
+		stream->message == NULL ? NULL : ep_path_from_text(&stream->paths, attribute->identity, arena);
+
+	if (path == NULL)
+		return false;
+	if (!ep_protobuf_has_identity(stream->message, attribute->identity))
+		return true;
+	path = ep_versions_sent_path(stream, path, arena);
+	return path != NULL && holds_earlier(verify, event, attribute, path);
 }
 
 static void
@@ -389,7 +441,7 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 			if (was_kept(verify, ingest, event, decoded, i, &past))
 				column = past;
 			else if (!members_are_kept(verify, ingest, event, field, &met) &&
-					 !is_of_earlier_schema(ingest, event, decoded, i, column))
+					 !is_of_earlier_schema(verify, ingest, event, decoded, i, column))
 				report(verify, event->key.raw_id, event->key.seq,
 					   ep_path_to_text(field->path, &ingest->event_arena),
 					   "the value is neither in its column nor rescued");
@@ -405,7 +457,7 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 
 		(void) stored_column(event, attribute->column_name, &isnull);
 		if (!isnull && !attribute->dropped && !bms_is_member(attribute->attnum, met) &&
-			!is_of_removed_field(ingest->stream, attribute))
+			!is_of_removed_field(verify, ingest, event, attribute))
 			report(verify, event->key.raw_id, event->key.seq, attribute->column_name,
 				   "the column has a value that the payload does not have");
 	}
@@ -479,6 +531,7 @@ verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 	event->met = true;
 	if (event->tuple == NULL)
 		return; /* rejected for its time, table or a constraint */
+	ep_versions_begin(verify->versions, decoded);
 	verify_time(verify, ingest, event, raw, decoded);
 	verify_fields(verify, ingest, event, decoded);
 }
@@ -551,6 +604,7 @@ ep_verify(PG_FUNCTION_ARGS)
 		hash_create("event_pipeline stored events", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ep_raw_rows_open(&verify.rows, stream,
 					 DatumGetArrayTypeP(sample(stream, PG_ARGISNULL(1) ? PG_INT64_MAX : PG_GETARG_INT64(1))));
+	verify.versions = ep_versions_open(stream);
 	read_rejections(&verify);
 	for (int t = 0; t < stream->target_count; t++)
 		read_target(&verify, stream->targets[t]);

@@ -34,7 +34,7 @@ COMMENT ON FUNCTION _promoted(regclass, int, text[], oid[], boolean[]) IS
     'those of these values that have columns by now, the attribute''s own and its variants';
 
 CREATE VIEW _promotable AS
-SELECT w.* FROM _wanted w WHERE w.reason IN ('lock', 'busy', 'rate', 'limit', 'contract', 'unknown') AND w.column_type IS NOT NULL;
+SELECT w.* FROM _wanted w WHERE w.reason IN ('lock', 'busy', 'rate', 'limit', 'contract', 'unknown', 'partial') AND w.column_type IS NOT NULL;
 COMMENT ON VIEW _promotable IS 'what was rescued for a reason that can pass, and has a type';
 
 CREATE FUNCTION _promote_targets() RETURNS TABLE (target_id int, name text)
@@ -96,28 +96,32 @@ $$;
 COMMENT ON FUNCTION _promote_ranges(int, timestamptz, timestamptz) IS 'where the rows of an event table of some time are: pages of partitions, in pieces for a transaction each';
 
 -- The statement that moves values within some pages, as the owner of the table will run it. A row gets one value of an
--- attribute, into the first column that takes one, if none of the attribute's columns has one.
+-- attribute, into the first column that takes one, if none of the attribute's columns has one. A partial value takes the place of the
+-- one there, which is what an earlier schema could read of the same.
 CREATE FUNCTION _promote_statement(target_id int, part regclass, first_page bigint, pages int) RETURNS text
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH move AS (
-        SELECT m.*, (SELECT string_agg(format('t.%I IS NULL', c), ' AND ') FROM unnest(m.columns) c) AS free,
-               format('t._ep_rescued, %L, %L, %L', m.paths, s.format, coalesce(s.settings ->> 'infer_timestamps', 'false') = 'true') AS question,
-               format('%L::pg_catalog.regtype[]', m.types) AS types_text
-        FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id), @extschema@._promote_moves($1) m
+        SELECT m.*, q.question, p.partial,
+               (SELECT format('(%s OR %s)', string_agg(format('t.%I IS NULL', c), ' AND '), p.partial) FROM unnest(m.columns) c) AS free
+        FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id) CROSS JOIN LATERAL @extschema@._promote_moves($1) m
+        CROSS JOIN LATERAL format('t._ep_rescued, %L, %L, %L, %L::pg_catalog.regtype[]', m.paths, s.format,
+                                  coalesce(s.settings ->> 'infer_timestamps', 'false') = 'true', m.types) q (question)
+        CROSS JOIN LATERAL format('t._ep_rescued #>> ARRAY[@extschema@._rescued_path(%s), ''why''] = ''partial''', q.question) p (partial)
         WHERE t.target_id = $1)
     SELECT format(
         'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL), ''{}'') '
         'WHERE t.ctid >= %L AND t.ctid < %L AND t._ep_rescued ?| %L AND (%s) RETURNING t.event_time) '
         'SELECT array_agg(DISTINCT date_bin(''15 minutes'', m.event_time, ''2000-01-01 00:00+00'')) FROM moved m',
         part,
-        string_agg((SELECT string_agg(format('%1$I = CASE WHEN %2$s AND @extschema@._rescued_place(%3$s, %4$s) = %5$s '
-                                             'THEN @extschema@._rescued_value(%3$s, %4$s, t.%1$I) ELSE t.%1$I END', c, m.free, m.question, m.types_text, place), ', ')
+        string_agg((SELECT string_agg(format('%1$I = CASE WHEN %2$s AND @extschema@._rescued_place(%3$s) = %4$s '
+                                             'THEN @extschema@._rescued_value(%3$s, t.%1$I) WHEN %5$s THEN NULL ELSE t.%1$I END',
+                                             c, m.free, m.question, place, m.partial), ', ')
                     FROM unnest(m.columns) WITH ORDINALITY u (c, place)), ', '),
-        string_agg(format('CASE WHEN %s THEN @extschema@._rescued_path(%s, %s) END', m.free, m.question, m.types_text), ', '),
+        string_agg(format('CASE WHEN %s THEN @extschema@._rescued_path(%s) END', m.free, m.question), ', '),
         format('(%s,0)', first_page), format('(%s,0)', first_page + pages),
         (SELECT array_agg(path) FROM move a, unnest(a.paths) path),
-        string_agg(format('%s AND @extschema@._rescued_place(%s, %s) IS NOT NULL', m.free, m.question, m.types_text), ' OR '))
+        string_agg(format('%s AND @extschema@._rescued_place(%s) IS NOT NULL', m.free, m.question), ' OR '))
     FROM move m HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION _promote_statement(int, regclass, bigint, int) IS

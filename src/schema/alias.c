@@ -276,6 +276,12 @@ ep_aliases_past_count(const EpAliases *aliases)
 	return aliases == NULL ? 0 : aliases->change_count;
 }
 
+EpPath *
+ep_aliases_resolve_past(const EpAliases *aliases, int way, EpPath *path, EpArena *arena)
+{
+	return resolve(aliases, aliases->changes[way], path, arena);
+}
+
 const EpField *
 ep_aliases_read_past(EpAliases *aliases, int way, const EpEvent *event, EpArena *arena)
 {

@@ -28,9 +28,10 @@ extern EpPath *ep_aliases_resolve(const EpAliases *aliases, EpPath *path, EpAren
 
 /*
  * The other ways in which the same event was read once, one for each time the aliases changed: how many, and the fields of each (from 0), as many
- * as event has, from arena; NULL when that is full.
+ * as event has, from arena; NULL when that is full.  _resolve_past is that of a path alone.
  */
 extern int ep_aliases_past_count(const EpAliases *aliases);
+extern EpPath *ep_aliases_resolve_past(const EpAliases *aliases, int way, EpPath *path, EpArena *arena);
 extern const EpField *ep_aliases_read_past(EpAliases *aliases, int way, const EpEvent *event, EpArena *arena);
 
 #endif /* EP_SCHEMA_ALIAS_H */

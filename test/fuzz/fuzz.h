@@ -67,6 +67,11 @@ fuzz_event(const EpEvent *event, EpArena *arena, uint64_t sum)
 		(void) ep_path_identity(field->path, arena);
 		sum = fuzz_value(&field->value, sum);
 	}
+	MUST(event->partial_count <= event->unknown_count);
+	for (uint32_t i = 0; i < event->unknown_count; i++)
+		sum = fuzz_value(&event->unknown[i].value, sum);
+	for (uint32_t i = 0; i < event->lack_count; i++)
+		sum = fuzz_fold(event->lacks[i]->key, event->lacks[i]->key_length, sum);
 	return sum;
 }
 

@@ -3,9 +3,9 @@
  *	  Protobuf messages into events: one pass over the bytes, straight into typed fields.
  *
  * Fields land in place in their message's block (protobuf_plan.h), so a later value overwrites an
- * earlier one and a sub-message seen again goes on filling the same block.  Two kinds are left raw
+ * earlier one and a sub-message seen again goes on filling the same block.  Some are left raw
  * (value.untyped) until the message is over, because later records may add to them: times (seconds
- * in as.i, nanos in count), and what becomes ProtoJSON (records in text, count of them).
+ * in as.i, nanos in count), what becomes ProtoJSON and lists of closed enums (records in text, count of them).
  *
  * Framing: none, the payload is one message; delimited, each message has its length as a varint
  * before it, and a bad one is refused alone; confluent, one message after a schema id (protobuf_confluent.h); auto, each payload is looked at (protobuf_framing.h).  Server-free; raises nothing; bounded by the payload
@@ -14,9 +14,9 @@
 #include "core/name.h"
 #include "format/protobuf/protobuf_confluent.h"
 #include "format/protobuf/protobuf_framing.h"
+#include "format/protobuf/protobuf_scalar.h"
 #include "format/protobuf/protobuf_unknown.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct ProtoDecoder
@@ -34,6 +34,7 @@ typedef struct ProtoDecoder
 	bool confluent;    /* payloads have the frame of Confluent */
 	bool over;
 	bool raw;     /* some value of the event is raw */
+	bool lacks;   /* the list at hand has numbers that its enum has not */
 	bool needs;   /* some node has required fields */
 	bool partial; /* events are parts of messages: what they lack is no fault */
 	bool picks;   /* only the paths that are in the tree are read */
@@ -167,88 +168,6 @@ check_text(ProtoDecoder *d, const EpProtoStep *step, const uint8_t *text, size_t
 				   code == EP_E_NUL ? "protobuf string holds U+0000" : "protobuf string is not valid UTF-8");
 }
 
-static EpCode
-enum_value(EpDecoder *decoder, const EpProtoEnum *enumeration, int32_t number, EpValue *value)
-{
-	const char *name = ep_protobuf_enum_name(enumeration, number);
-	char text[12];
-
-	if (name == NULL)
-	{
-		((ProtoDecoder *) decoder->state)->event->unnamed_enums++;
-		snprintf(text, sizeof text, "%d", number);
-		name = ep_arena_strdup(decoder->arena, text, strlen(text));
-		if (name == NULL)
-			return EP_E_MEMORY;
-	}
-	*value = (EpValue){.kind = EP_TEXT, .text = name, .length = strlen(name)};
-	return EP_OK;
-}
-
-static inline void
-set_int(EpValue *value, int64_t n)
-{
-	value->kind = EP_INT;
-	value->as.i = n;
-}
-
-/* The scalar value of a record; text has been checked. Numbers of enums become names. */
-static inline EpCode
-scalar_value(EpDecoder *decoder, const EpProtoField *field, uint64_t bits, const uint8_t *data,
-			 EpValue *value)
-{
-	switch ((EpProtoType) field->type)
-	{
-		case EP_PROTO_DOUBLE:
-			value->kind = EP_FLOAT;
-			value->as.f = ep_double_from_bits(bits);
-			break;
-		case EP_PROTO_FLOAT:
-			value->kind = EP_FLOAT4;
-			value->as.f = ep_float_from_bits((uint32_t) bits);
-			break;
-		case EP_PROTO_INT64:
-		case EP_PROTO_SFIXED64:
-			set_int(value, (int64_t) bits);
-			break;
-		case EP_PROTO_SINT64:
-			set_int(value, ep_wire_zigzag64(bits));
-			break;
-		case EP_PROTO_INT32:
-		case EP_PROTO_SFIXED32:
-			set_int(value, (int32_t) bits);
-			break;
-		case EP_PROTO_SINT32:
-			set_int(value, ep_wire_zigzag32((uint32_t) bits));
-			break;
-		case EP_PROTO_UINT32:
-		case EP_PROTO_FIXED32:
-			set_int(value, (uint32_t) bits);
-			break;
-		case EP_PROTO_UINT64:
-		case EP_PROTO_FIXED64:
-			value->kind = EP_UINT;
-			value->as.u = bits;
-			break;
-		case EP_PROTO_BOOL:
-			value->kind = EP_BOOL;
-			value->as.boolean = bits != 0;
-			break;
-		case EP_PROTO_ENUM:
-			return enum_value(decoder, field->enumeration, (int32_t) bits, value);
-		case EP_PROTO_STRING:
-		case EP_PROTO_BYTES:
-			value->kind = field->type == EP_PROTO_STRING ? EP_TEXT : EP_BYTES;
-			value->text = (const char *) data;
-			value->length = (size_t) bits;
-			break;
-		case EP_PROTO_GROUP:
-		case EP_PROTO_MESSAGE:
-			break;
-	}
-	return EP_OK;
-}
-
 /* field is the step's own, or the value of its wrapper. */
 static EpCode
 put_scalar(ProtoDecoder *d, const EpProtoStep *step, const EpProtoField *field, uint64_t bits,
@@ -263,7 +182,8 @@ put_scalar(ProtoDecoder *d, const EpProtoStep *step, const EpProtoField *field, 
 		value->length = (size_t) bits;
 		return code;
 	}
-	if (scalar_value(d->decoder, field, bits, data, value) != EP_OK)
+	if (ep_protobuf_scalar_value(d->decoder->arena, &d->event->unnamed_enums, field, bits, data, value) !=
+		EP_OK)
 		return no_memory(d);
 	return EP_OK;
 }
@@ -295,7 +215,10 @@ put_item(ProtoDecoder *d, const EpProtoStep *step, uint64_t bits, const uint8_t 
 	EpValue *item;
 
 	if (ep_protobuf_unknown_value(step->field, bits))
+	{
+		d->lacks = true;
 		return EP_OK;
+	}
 	item = add_item(d, array);
 	if (item == NULL)
 		return no_memory(d);
@@ -360,7 +283,7 @@ put_wrapper(ProtoDecoder *d, const EpProtoStep *step, EpCursor cursor, int depth
 	return code == EP_DONE ? EP_OK : code;
 }
 
-/* Collect; the text is written when the message is over. */
+/* Collect; what the records make is made when the message is over. */
 static EpCode
 put_record(ProtoDecoder *d, const EpProtoStep *step, const EpWireRecord *record, EpValue *value)
 {
@@ -368,7 +291,7 @@ put_record(ProtoDecoder *d, const EpProtoStep *step, const EpWireRecord *record,
 	uint32_t count;
 
 	if (!value->untyped)
-		*value = (EpValue){.kind = EP_JSON, .untyped = true};
+		*value = (EpValue){.kind = step->action == EP_ACT_JSON ? EP_JSON : EP_ARRAY, .untyped = true};
 	count = value->count;
 	records = (EpProtoRecord *) value->text;
 	if (count == 0 || (count >= 4 && (count & (count - 1)) == 0))
@@ -380,7 +303,9 @@ put_record(ProtoDecoder *d, const EpProtoStep *step, const EpWireRecord *record,
 			memcpy(records, value->text, count * sizeof *records);
 		value->text = (const char *) records;
 	}
-	records[value->count++] = (EpProtoRecord){step->field, record->data, record->length, record->wire, false};
+	records[value->count++] =
+		(EpProtoRecord){step->field, record->data,
+						record->wire == EP_WIRE_VARINT ? record->bits : record->length, record->wire, false};
 	d->raw = true;
 	return EP_OK;
 }
@@ -432,6 +357,7 @@ put_record_of(ProtoDecoder *d, EpProtoNode *node, EpProtoStep *step, const EpWir
 		case EP_ACT_WRAPPER:
 			return put_wrapper(d, step, slice, depth + 1, value_at(d, node, step));
 		case EP_ACT_JSON:
+		case EP_ACT_ENUMS:
 			return put_record(d, step, record, value_at(d, node, step));
 		case EP_ACT_MESSAGE:
 			return put_message(d, node, step, slice, depth + 1);
@@ -460,7 +386,8 @@ walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth)
 		if ((++d->ticks & 0x3fff) == 0 && d->decoder->interrupted != NULL && d->decoder->interrupted())
 			return ep_fail(&d->decoder->error, EP_E_LIMIT, ep_cursor_offset(&cursor), "interrupted");
 		if (field == NULL || !ep_protobuf_fits(field, record.wire) ||
-			(record.wire == EP_WIRE_VARINT && ep_protobuf_unknown_value(field, record.bits)))
+			(record.wire == EP_WIRE_VARINT && ep_protobuf_unknown_value(field, record.bits) &&
+			 !field->repeated))
 		{
 			if (put_unknown(d, node, record.number, tag, &cursor) != EP_OK)
 				return EP_E_MEMORY;
@@ -524,6 +451,43 @@ finish_json(ProtoDecoder *d, EpField *field, EpProtoWriter *writer)
 }
 
 static EpCode
+finish_enums(ProtoDecoder *d, EpField *field)
+{
+	const EpProtoRecord *records = (const EpProtoRecord *) field->value.text;
+	EpProtoStep step = {.field = records[0].field, .path = field->path};
+	EpValue array = {.kind = EP_ARRAY};
+	EpCode code = EP_OK;
+
+	for (uint32_t i = 0; code == EP_OK && i < field->value.count; i++)
+	{
+		EpWireRecord record = {.wire = records[i].wire,
+							   .bits = records[i].bits,
+							   .data = records[i].data,
+							   .length = records[i].wire == EP_WIRE_LEN ? (size_t) records[i].bits : 0};
+
+		code = put_items(d, &step, &record, &array);
+	}
+	field->value = array;
+	return code;
+}
+
+/* Make of records what they are, and keep them when that is not all of it. */
+static EpCode
+finish_records(ProtoDecoder *d, EpField *field, EpProtoWriter *writer)
+{
+	EpValue raw = field->value;
+	EpCode code;
+
+	d->lacks = writer->unknown = false;
+	code = raw.kind == EP_JSON ? finish_json(d, field, writer) : finish_enums(d, field);
+	if (code != EP_OK || d->picks || !(d->lacks || writer->unknown) ||
+		ep_protobuf_unknown_add_partial(&d->unknown, d->decoder, field->path,
+										(const EpProtoRecord *) raw.text, raw.count))
+		return code;
+	return no_memory(d);
+}
+
+static EpCode
 finish_raw(ProtoDecoder *d)
 {
 	EpProtoWriter writer;
@@ -537,7 +501,9 @@ finish_raw(ProtoDecoder *d)
 
 		if (!field->value.untyped)
 			continue;
-		code = field->value.kind == EP_JSON ? finish_json(d, field, &writer) : finish_time(d, field);
+		code = field->value.kind == EP_JSON || field->value.kind == EP_ARRAY
+				   ? finish_records(d, field, &writer)
+				   : finish_time(d, field);
 	}
 	d->event->unnamed_enums += writer.unnamed_enums;
 	return code;
@@ -620,7 +586,7 @@ decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 	d->stamp++;
 	d->known = 0;
 	d->raw = false;
-	d->unknown = (EpProtoUnknown){NULL, 0, 0};
+	d->unknown = (EpProtoUnknown){0};
 	if (!enter(d, d->root))
 		return no_memory(d);
 	code = walk(d, d->root, message, 0);
@@ -630,7 +596,7 @@ decode_message(ProtoDecoder *d, EpCursor message, EpEvent *event)
 		code = check_required(d, d->root);
 	if (code == EP_OK && !d->partial && !d->picks)
 		code = check_stream(d);
-	if (code == EP_OK && d->unknown.count > 0 &&
+	if (code == EP_OK && d->unknown.count + d->unknown.partial_count > 0 &&
 		!ep_protobuf_unknown_give(&d->unknown, d->decoder, d->stamp, event))
 		code = no_memory(d);
 	if (code == EP_OK && d->route_by >= 0)

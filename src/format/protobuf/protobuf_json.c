@@ -32,7 +32,10 @@ put_packed(EpProtoWriter *writer, const EpProtoField *field, const EpProtoRecord
 		EpCode code;
 
 		if (ep_protobuf_unknown_value(field, element.bits))
+		{
+			writer->unknown = true;
 			continue;
+		}
 		if (!*first)
 			ep_protobuf_put_mark(writer, ',');
 		*first = false;
@@ -173,7 +176,10 @@ read_entry(EpProtoWriter *writer, const EpProtoMessage *entry, const EpProtoReco
 			value->data = record.data;
 			value->bits = record.bits;
 			key->dead = ep_protobuf_unknown_value(value->field, record.bits);
+			writer->unknown |= key->dead;
 		}
+		else
+			writer->unknown = true;
 	}
 	return code == EP_DONE ? EP_OK : code;
 }

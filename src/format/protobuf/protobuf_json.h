@@ -69,6 +69,7 @@ typedef struct EpProtoWriter
 	int (*print_float)(float n, char *text);
 	uint32_t ticks;
 	uint32_t unnamed_enums; /* numbers of enums that were written as such */
+	bool unknown;           /* something was left out that the schema does not know */
 	char *text;
 	size_t length, capacity;
 	bool full;      /* the arena gave nothing: text and tokens are of no use */

@@ -113,8 +113,10 @@ action_of(const EpProtoField *field, EpType type)
 {
 	if (type == EP_TYPE_NONE)
 		return EP_ACT_MESSAGE;
+	if (field->message == NULL && !field->repeated)
+		return EP_ACT_SCALAR;
 	if (field->message == NULL)
-		return field->repeated ? EP_ACT_ARRAY : EP_ACT_SCALAR;
+		return field->enumeration != NULL && field->enumeration->closed ? EP_ACT_ENUMS : EP_ACT_ARRAY;
 	if (field->repeated)
 		return EP_ACT_JSON;
 	switch ((EpProtoKnown) field->message->known)

@@ -20,6 +20,7 @@ typedef enum EpProtoAction
 	EP_ACT_TIME, /* Timestamp and Duration */
 	EP_ACT_WRAPPER,
 	EP_ACT_JSON,    /* collected, written as ProtoJSON at the end */
+	EP_ACT_ENUMS,   /* a list of a closed enum: collected, read at the end */
 	EP_ACT_MESSAGE, /* a node of its own */
 	EP_ACT_SKIP     /* nobody asks for it; it has no path */
 } EpProtoAction;

@@ -114,11 +114,13 @@ scan_slice(EpProtoWriter *writer, const EpProtoMessage *message, EpCursor cursor
 		if (message->message_set)
 			ep_protobuf_open_item(&record, writer->start);
 		field = ep_protobuf_field(message, record.number);
-		if (field == NULL || !ep_protobuf_fits(field, record.wire))
+		if (field == NULL || !ep_protobuf_fits(field, record.wire) ||
+			(record.wire == EP_WIRE_VARINT && !message->map_entry &&
+			 ep_protobuf_unknown_value(field, record.bits)))
+		{
+			writer->unknown = true;
 			continue;
-		if (record.wire == EP_WIRE_VARINT && !message->map_entry &&
-			ep_protobuf_unknown_value(field, record.bits))
-			continue;
+		}
 		*oneofs |= field->oneof >= 0;
 		if ((kept = add_record(writer)) == NULL)
 			return writer->error->code;

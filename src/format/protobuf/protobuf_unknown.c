@@ -27,6 +27,75 @@ ep_protobuf_unknown_add(EpProtoUnknown *unknown, EpArena *arena, EpProtoSlice sl
 	return true;
 }
 
+/* The path of a field number in the message at place. */
+static EpPath *
+number_path(EpDecoder *decoder, EpPath *place, uint32_t number)
+{
+	char key[12];
+
+	snprintf(key, sizeof key, "#%u", number);
+	return ep_path_child(decoder->paths, place, NULL, key, strlen(key), decoder->arena);
+}
+
+/* ---- partial fields ---- */
+
+static EpField *
+add_partial(EpProtoUnknown *unknown, EpArena *arena)
+{
+	if (unknown->partial_count == unknown->partial_capacity)
+	{
+		uint32_t capacity = unknown->partial_capacity == 0 ? 4 : unknown->partial_capacity * 2;
+		EpField *partial = ep_arena_array(arena, capacity, sizeof *partial);
+
+		if (partial == NULL || capacity > UINT32_MAX / 2)
+			return NULL;
+		if (unknown->partial_count > 0)
+			memcpy(partial, unknown->partial, unknown->partial_count * sizeof *partial);
+		unknown->partial = partial;
+		unknown->partial_capacity = capacity;
+	}
+	return &unknown->partial[unknown->partial_count++];
+}
+
+/* A record as it stood in its message, or as it could have. */
+static void
+put_record(EpProtoBytes *bytes, const EpProtoRecord *record)
+{
+	ep_protobuf_bytes_tag(bytes, record->field->number, record->wire);
+	if (record->wire == EP_WIRE_VARINT || record->wire == EP_WIRE_LEN)
+		ep_protobuf_bytes_varint(bytes, record->bits);
+	if (record->wire == EP_WIRE_LEN || record->wire == EP_WIRE_GROUP)
+		ep_protobuf_bytes_put(bytes, record->data, (size_t) record->bits);
+	if (record->wire == EP_WIRE_GROUP)
+		ep_protobuf_bytes_tag(bytes, record->field->number, EP_WIRE_END);
+}
+
+bool
+ep_protobuf_unknown_add_partial(EpProtoUnknown *unknown, EpDecoder *decoder, const EpPath *path,
+								const EpProtoRecord *records, uint32_t count)
+{
+	EpProtoBytes bytes = {.arena = decoder->arena, .data = (uint8_t *) ""};
+	EpField *field = add_partial(unknown, decoder->arena);
+
+	if (field == NULL)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+	{
+		const EpProtoField *known = records[i].field;
+		EpWireRecord record = {known->number, records[i].wire, records[i].bits, records[i].data,
+							   records[i].wire == EP_WIRE_VARINT ? 0 : (size_t) records[i].bits};
+
+		put_record(&bytes, &records[i]);
+		if (!ep_protobuf_lacks_add(&unknown->lacks, decoder, path->parent, known, &record))
+			return false;
+	}
+	field->path = number_path(decoder, path->parent, records[0].field->number);
+	field->value = (EpValue){.kind = EP_BYTES, .text = (const char *) bytes.data, .length = bytes.length};
+	return field->path != NULL && !bytes.full;
+}
+
+/* ---- unknown fields ---- */
+
 /* Those of one field of one message together, as they came. */
 static int
 compare_slices(const void *a, const void *b)
@@ -62,11 +131,28 @@ drop_absent(EpProtoUnknown *unknown, uint64_t stamp)
 	return count;
 }
 
+/* What the schema lacks to read a slice. */
+static bool
+add_lack(EpProtoLacks *lacks, EpDecoder *decoder, const EpProtoSlice *slice)
+{
+	const EpProtoMessage *message = slice->node->open.message;
+	EpCursor cursor = {slice->bytes, slice->bytes, slice->bytes + slice->length};
+	EpWireRecord record;
+	EpError error;
+
+	if (ep_wire_next(&cursor, &record, 0, &error) != EP_OK)
+		return true;
+	if (message->message_set)
+		ep_protobuf_open_item(&record, slice->bytes);
+	return ep_protobuf_lacks_add(lacks, decoder, slice->node->path, ep_protobuf_field(message, record.number),
+								 &record);
+}
+
 /* One field of the event from slices [first, end). */
 static bool
-give_field(EpDecoder *decoder, const EpProtoSlice *first, const EpProtoSlice *end, EpField *field)
+give_field(EpProtoUnknown *unknown, EpDecoder *decoder, const EpProtoSlice *first, const EpProtoSlice *end,
+		   EpField *field)
 {
-	char key[12];
 	size_t length = 0;
 	uint8_t *bytes;
 
@@ -75,11 +161,14 @@ give_field(EpDecoder *decoder, const EpProtoSlice *first, const EpProtoSlice *en
 	bytes = ep_arena_alloc(decoder->arena, length);
 	if (bytes == NULL)
 		return false;
-	snprintf(key, sizeof key, "#%u", first->number);
-	field->path = ep_path_child(decoder->paths, first->node->path, NULL, key, strlen(key), decoder->arena);
+	field->path = number_path(decoder, first->node->path, first->number);
 	field->value = (EpValue){.kind = EP_BYTES, .text = (const char *) bytes, .length = length};
 	for (const EpProtoSlice *slice = first; slice < end; bytes += slice++->length)
+	{
 		memcpy(bytes, slice->bytes, slice->length);
+		if (!add_lack(&unknown->lacks, decoder, slice))
+			return false;
+	}
 	return field->path != NULL;
 }
 
@@ -88,20 +177,28 @@ ep_protobuf_unknown_give(EpProtoUnknown *unknown, EpDecoder *decoder, uint64_t s
 {
 	uint32_t count = drop_absent(unknown, stamp);
 
-	if (count == 0)
+	if (count + unknown->partial_count == 0)
 		return true;
-	qsort(unknown->slices, count, sizeof *unknown->slices, compare_slices);
-	event->unknown = ep_arena_array(decoder->arena, count, sizeof *event->unknown);
+	event->unknown =
+		ep_arena_array(decoder->arena, (size_t) count + unknown->partial_count, sizeof *event->unknown);
 	if (event->unknown == NULL)
 		return false;
+	event->unknown_count = event->partial_count = unknown->partial_count;
+	if (unknown->partial_count > 0)
+		memcpy(event->unknown, unknown->partial, unknown->partial_count * sizeof *event->unknown);
+	if (count > 0)
+		qsort(unknown->slices, count, sizeof *unknown->slices, compare_slices);
 	for (uint32_t i = 0, next; i < count; i = next)
 	{
 		for (next = i + 1; next < count && same_field(&unknown->slices[i], &unknown->slices[next]);)
 			next++;
-		if (!give_field(decoder, &unknown->slices[i], &unknown->slices[next],
+		if (!give_field(unknown, decoder, &unknown->slices[i], &unknown->slices[next],
 						&event->unknown[event->unknown_count++]))
 			return false;
 	}
+	ep_protobuf_lacks_settle(&unknown->lacks);
+	event->lacks = unknown->lacks.paths;
+	event->lack_count = unknown->lacks.count;
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "format/protobuf/protobuf_compat.h"
 #include "format/protobuf/protobuf_encode.h"
 #include "format/protobuf/protobuf_rewrite.h"
+#include "format/protobuf/protobuf_unknown.h"
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -189,11 +190,27 @@ fuzz_encode(const EpProtoMessage *message, const uint8_t *data, size_t size, boo
 	free(json);
 }
 
-/* The format's verdict on one message. */
-static EpCode
-decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size)
+/* What is kept of a partial field is all that it is partial for: read again, it gives itself. */
+static void
+check_partial(EpDecoder *decoder, const EpField *field)
 {
-	static const char *const options[] = {"framing", "none", NULL};
+	EpProtoBytes bytes = {.arena = decoder->arena, .data = (uint8_t *) ""};
+	EpEvent again;
+
+	MUST(ep_protobuf_wrap(decoder->schema, field->path->parent, field->value.text, field->value.length,
+						  &bytes));
+	MUST(ep_protobuf_format.open(decoder, (const char *) bytes.data, bytes.length) == EP_OK);
+	MUST(ep_protobuf_format.next(decoder, &again) == EP_OK);
+	MUST(again.partial_count == 1 && again.unknown_count == 1);
+	MUST(again.unknown[0].path == field->path && again.unknown[0].value.length == field->value.length);
+	MUST(memcmp(again.unknown[0].value.text, field->value.text, field->value.length) == 0);
+}
+
+/* The format's verdict on one message, or on a part of one. */
+static EpCode
+decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size, bool part)
+{
+	const char *const options[] = {"framing", "none", "partial", part ? "true" : "false", NULL};
 	EpPathTree paths;
 	EpArena arenas[3];
 	EpDecoder decoder = {
@@ -210,6 +227,8 @@ decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size)
 	MUST(ep_protobuf_format.begin(&decoder) == EP_OK);
 	MUST(ep_protobuf_format.open(&decoder, (const char *) data, size) == EP_OK);
 	code = ep_protobuf_format.next(&decoder, &event);
+	for (uint32_t i = 0; part && code == EP_OK && i < event.partial_count; i++)
+		check_partial(&decoder, &event.unknown[i]);
 	for (int i = 0; i < 3; i++)
 		ep_arena_free(&arenas[i]);
 	ep_path_tree_free(&paths);
@@ -242,8 +261,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 3:
 			if ((data[0] & 16) != 0)
 				fuzz_encode(message, data + 1, size - 1, (data[0] & 4) != 0);
-			else if (decode_one(message, data + 1, size - 1) == EP_OK)
+			else if (decode_one(message, data + 1, size - 1, false) == EP_OK)
 			{
+				MUST(decode_one(message, data + 1, size - 1, true) == EP_OK);
 				MUST(fuzz_json(message, data + 1, size - 1, (data[0] & 4) != 0) == EP_OK);
 				fuzz_rewrite(message, data + 1, size - 1);
 			}
