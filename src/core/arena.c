@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BLOCK ((size_t) 8192)
+#define FIRST_BLOCK ((size_t) 2048)
 #define LAST_BLOCK ((size_t) 1 << 20)
 #define KEEP_MAX LAST_BLOCK
 #define ALIGN_UP(n) (((n) + 7) & ~(size_t) 7)

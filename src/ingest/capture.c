@@ -79,7 +79,7 @@ void
 ep_capture_open(Oid raw_table)
 {
 	MemoryContext context =
-		AllocSetContextCreate(TopTransactionContext, "event_pipeline capture", ALLOCSET_SMALL_SIZES);
+		AllocSetContextCreate(TopTransactionContext, "event_pipeline capture", ALLOCSET_DEFAULT_SIZES);
 	EpCapture *capture = MemoryContextAllocZero(context, sizeof(EpCapture));
 
 	capture->context = context;
