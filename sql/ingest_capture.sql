@@ -133,16 +133,37 @@ INSERT INTO app_raw (source, payload) VALUES ('nobody', '{"ts": "1999-02-04T00:0
                                              ('somebody', '{"ts": "1999-02-04T00:00:00Z", "note": "kept"}');
 SELECT note FROM app WHERE event_time >= '1999-02-04';
 
--- Nobody can pretend that there was a row.
-SELECT event_pipeline._capture(ctid) FROM app_raw;
-SELECT event_pipeline._capture('(0,1)');
-CREATE TABLE other (payload int);
-CREATE TRIGGER pretend AFTER INSERT ON other FOR EACH ROW
-    WHEN (event_pipeline._capture(NEW.ctid)) EXECUTE FUNCTION event_pipeline._ingest();
-INSERT INTO other VALUES (1);
-CREATE FUNCTION pretend() RETURNS text LANGUAGE sql AS $$ INSERT INTO ingest_capture.other VALUES (2); SELECT '{"note": "pretended"}' $$;
-INSERT INTO app_raw (payload) SELECT pretend();
-SELECT count(*) FROM app WHERE note = 'pretended';
+-- A new raw_id makes a row no new one, be it in its place or further on, of an old row or of one that was just stored.
+CREATE FUNCTION renumber() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ingest_capture.app_raw SET raw_id = DEFAULT WHERE raw_id = NEW.raw_id OR source = 'somebody';
+    UPDATE ingest_capture.app_raw SET raw_id = DEFAULT, payload = payload || ' ' WHERE source IN ('renumbered', 'somebody');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER a_renumber AFTER INSERT ON app_raw FOR EACH ROW WHEN (NEW.source = 'renumbered') EXECUTE FUNCTION renumber();
+INSERT INTO app_raw (source, payload) VALUES ('renumbered', '{"ts": "1999-02-05T00:00:00Z", "note": "renumbered"}');
+DROP TRIGGER a_renumber ON app_raw;
+SELECT note, source FROM app LEFT JOIN app_raw ON raw_id = _ep_raw_id WHERE event_time >= '1999-02-04' ORDER BY 1;
+UPDATE app SET _ep_raw_id = raw_id FROM app_raw WHERE note = 'kept' AND source = 'somebody';
+
+-- The rows of other tables are no raw rows, and a second index of that kind does not make them two.
+CREATE TABLE other (id bigint);
+CREATE INDEX ON other USING event_pipeline_rows (id);
+CREATE FUNCTION insert_beside() RETURNS text LANGUAGE sql AS $$ INSERT INTO ingest_capture.other VALUES (2); SELECT '{"ts": "1999-02-06T00:00:00Z", "note": "one"}' $$;
+CREATE INDEX second ON app_raw USING event_pipeline_rows (raw_id);
+INSERT INTO app_raw (payload) SELECT insert_beside();
+SELECT count(*) FROM app WHERE note = 'one';
+DROP INDEX second;
+
+-- The index answers nothing, and is as good after it was made again.
+SET enable_seqscan = off;
+SELECT count(*) FROM other WHERE id = 2;
+RESET enable_seqscan;
+VACUUM other;
+REINDEX TABLE app_raw;
+INSERT INTO app_raw (payload) VALUES ('{"ts": "1999-02-07T00:00:00Z", "note": "after REINDEX"}');
+SELECT count(*) FROM app WHERE note = 'after REINDEX';
 CREATE TRIGGER wrong AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION event_pipeline._ingest();
 INSERT INTO other VALUES (3);
 
@@ -151,6 +172,7 @@ DROP TABLE other;
 SELECT event_pipeline.drop_stream('app', keep_tables => true);
 INSERT INTO app_raw (payload) VALUES ('{"note": "cut off"}');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'app_raw'::regclass ORDER BY 1;
+SELECT indexdef FROM pg_indexes WHERE tablename = 'app_raw' ORDER BY 1;
 
 -- Long names that begin alike, also in letters of several bytes: their default partitions are told apart.
 SELECT event_pipeline.create_stream(s, 'json') FROM unnest(ARRAY[repeat('long', 12) || 'one', repeat('long', 12) || 'two', repeat('я', 28) || '1', repeat('я', 28) || '2']) s;

@@ -157,6 +157,8 @@ ep_capture_row(Oid leaf, ItemPointer place)
 	if (capture == NULL)
 		return NULL;
 	run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
+	if (run != NULL && run->leaf == leaf && run->block == block && run->last == offset)
+		return NULL; /* noted: somebody has made a second index */
 	if (run != NULL && !capture->new_run && run->block == block && run->leaf == leaf &&
 		run->last + 1 == offset)
 		run->last = offset;
@@ -361,6 +363,28 @@ is_moved(EpCapture *capture)
 	return departed != NULL && !departed->is_ours;
 }
 
+/* Written by an UPDATE of raw_id: the row's first version was ingested when it came, or leads here. */
+static bool
+is_update(const EpCapture *capture)
+{
+	return TTS_IS_BUFFERTUPLE(capture->slot) &&
+		   (((HeapTupleTableSlot *) capture->slot)->tuple->t_data->t_infomask & HEAP_UPDATED) != 0;
+}
+
+/* Put the row that was noted there into the slot, as it is now; false when it is gone. */
+static bool
+fetch_noted(EpCapture *capture, ItemPointer place)
+{
+	if (fetch_version(capture, place, SnapshotSelf))
+		return !is_update(capture);
+	if (!fetch_version(capture, place, SnapshotAny) || is_update(capture))
+		return false;
+	if (fetch_updated(capture, place))
+		return true;
+	note_ours(capture, place);
+	return false;
+}
+
 /* Put the next row into the slot; what was rolled back, deleted or only moved meanwhile is passed over. */
 static bool
 fetch(EpCapture *capture)
@@ -379,9 +403,7 @@ fetch(EpCapture *capture)
 		if (capture->leaf == NULL || RelationGetRelid(capture->leaf) != run->leaf)
 			open_leaf(capture, run->leaf);
 		ItemPointerSet(&place, run->block, capture->next++);
-		if (!fetch_version(capture, &place, SnapshotSelf) && !fetch_updated(capture, &place))
-			note_ours(capture, &place);
-		else if (!is_moved(capture))
+		if (fetch_noted(capture, &place) && !is_moved(capture))
 			return true;
 	}
 	if (capture->slot != NULL)

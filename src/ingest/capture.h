@@ -3,8 +3,8 @@
  *	  Where the rows are that one statement puts into a raw table.
  *
  * A transition table would copy every payload and spill, and it turns COPY's multi-insert off for
- * partitioned tables.  So only places are noted: the trigger's WHEN clause is evaluated for each row just after
- * it was stored, and always says no, so nothing is queued.  The rows are read where they lie, most of them still in
+ * partitioned tables.  So only places are noted: an index that holds nothing (row_index.h) is told of each row just after
+ * it was stored.  The rows are read where they lie, most of them still in
  * shared buffers: at the end of the statement, or, of a load, some thousands at a time (direct.c).  Few rows with many
  * bytes are a load as well, which shows only at the end.
  *

@@ -7,9 +7,23 @@ CREATE FUNCTION _ingest() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'ep_ingest_trigger';
 COMMENT ON FUNCTION _ingest() IS 'statement trigger of raw tables: decode, flatten, evolve, write, account';
 
-CREATE FUNCTION _capture(place tid) RETURNS boolean
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture';
-COMMENT ON FUNCTION _capture(tid) IS 'notes where a raw row was stored, for the end of the statement; always false';
+CREATE FUNCTION _row_index(internal) RETURNS index_am_handler
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_row_index';
+COMMENT ON FUNCTION _row_index(internal) IS 'handler of the access method event_pipeline_rows';
+CREATE ACCESS METHOD event_pipeline_rows TYPE INDEX HANDLER @extschema@._row_index;
+COMMENT ON ACCESS METHOD event_pipeline_rows IS 'indexes that hold nothing: a raw table has one, by which ingest is told where rows are stored';
+CREATE OPERATOR FAMILY _row_ops USING event_pipeline_rows;
+COMMENT ON OPERATOR FAMILY _row_ops USING event_pipeline_rows IS 'raw_id, which names the row';
+CREATE OPERATOR CLASS _row_ops DEFAULT FOR TYPE bigint USING event_pipeline_rows FAMILY _row_ops AS STORAGE bigint;
+COMMENT ON OPERATOR CLASS _row_ops USING event_pipeline_rows IS 'raw_id, which names the row';
+
+CREATE FUNCTION _row_index_of(raw_table regclass) RETURNS regclass
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.indexrelid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+    WHERE i.indrelid = raw_table AND a.amname = 'event_pipeline_rows'
+$$;
+COMMENT ON FUNCTION _row_index_of(regclass) IS 'the index of a raw table by which ingest is told of its rows; null: it has none';
 
 CREATE FUNCTION _capture_departed(raw_table regclass, raw_id bigint) RETURNS boolean
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture_departed';
@@ -130,7 +144,8 @@ BEGIN
             source      text,
             payload     %3$s %4$s
         ) PARTITION BY RANGE (received_at);
-        CREATE INDEX ON %1$I.%2$I USING brin (raw_id)$sql$, schema_name, raw_name, payload_type, @extschema@._fast_compression());
+        CREATE INDEX ON %1$I.%2$I USING brin (raw_id);
+        CREATE INDEX ON %1$I.%2$I USING event_pipeline_rows (raw_id)$sql$, schema_name, raw_name, payload_type, @extschema@._fast_compression());
     raw_table := pg_catalog.format('%I.%I', schema_name, raw_name)::regclass;
     -- Compression finds nothing in samples: it would only take time and one more copy of a log in memory.
     IF format OPERATOR(pg_catalog.=) 'gpmf' THEN
@@ -158,8 +173,6 @@ BEGIN
                                          pg_catalog.jsonb_strip_nulls(coalesce(contract, '{}')));
     EXECUTE pg_catalog.format($sql$
         CREATE TRIGGER _ep_begin BEFORE INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
-        CREATE TRIGGER _ep_capture AFTER INSERT ON %1$s FOR EACH ROW
-            WHEN (@extschema@._capture(NEW.ctid)) EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_departed BEFORE DELETE ON %1$s FOR EACH ROW
             WHEN (@extschema@._capture_departed(%1$L, OLD.raw_id)) EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
@@ -238,8 +251,11 @@ BEGIN
         WHERE c.oid OPERATOR(pg_catalog.=) ANY (tables.targets OPERATOR(pg_catalog.||) tables.raw_table OPERATOR(pg_catalog.||) tables.id_table)
     LOOP
         IF relation OPERATOR(pg_catalog.=) tables.raw_table THEN
-            EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_begin ON %1$s; DROP TRIGGER IF EXISTS _ep_capture ON %1$s; '
-                                      'DROP TRIGGER IF EXISTS _ep_departed ON %1$s; DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
+            EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_begin ON %1$s; DROP TRIGGER IF EXISTS _ep_departed ON %1$s; '
+                                      'DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
+            IF @extschema@._row_index_of(relation) IS NOT NULL THEN
+                EXECUTE pg_catalog.format('DROP INDEX %s', @extschema@._row_index_of(relation));
+            END IF;
         END IF;
         PERFORM @extschema@._partition_drop_config(relation);
         IF keep_tables THEN

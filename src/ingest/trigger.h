@@ -13,11 +13,4 @@
  */
 extern PGDLLEXPORT Datum ep_ingest_trigger(PG_FUNCTION_ARGS);
 
-/*
- * _capture(place tid) returns boolean: notes a stored row, and is always false.
- * For the WHEN clause of an AFTER INSERT FOR EACH ROW trigger alone, as _capture(NEW.ctid): every statement
- * has the server read that clause again, so it is as short as can be.
- */
-extern PGDLLEXPORT Datum ep_capture(PG_FUNCTION_ARGS);
-
 #endif /* EP_INGEST_TRIGGER_H */

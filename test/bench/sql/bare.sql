@@ -1,5 +1,5 @@
 -- Bare tables named after :stream: a raw table with the columns, defaults and partitions of ours, a typed table with its partitions.
--- What ours have and these have not: a BRIN index on raw_id, and in each row of the event table its received_at, _ep_raw_id
+-- What ours have and these have not: two indexes on raw_id (a BRIN one, and one that holds nothing), and in each row of the event table its received_at, _ep_raw_id
 -- and _ep_seq (20 bytes).
 \set raw :stream _raw
 \set typed :stream _typed
