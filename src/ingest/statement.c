@@ -211,11 +211,17 @@ static const char *
 route_of(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, char *buffer)
 {
 	const EpValue *value = keys->route == NULL ? NULL : &keys->route->value;
+	const EpStream *stream = ingest->stream;
+	const char *route = event->route;
 
-	if (event->route != NULL)
-		return event->route;
+	if (route != NULL && stream->route_by != NULL)
+		route = ep_aliases_route(stream->aliases, stream->route_by, route);
+	if (route == event->route && route != NULL)
+		return route;
 	buffer[0] = '\0';
-	if (value != NULL && value->kind == EP_TEXT && value->length > 0)
+	if (route != NULL)
+		ep_name_from_segment(route, Min(strlen(route), MAX_ROUTE_LENGTH), buffer, EP_NAME_MAX);
+	else if (value != NULL && value->kind == EP_TEXT && value->length > 0)
 		ep_name_from_segment(value->text, Min(value->length, MAX_ROUTE_LENGTH), buffer, EP_NAME_MAX);
 	else if (value != NULL && value->kind == EP_INT)
 		snprintf(buffer, EP_NAME_MAX, INT64_FORMAT, value->as.i);

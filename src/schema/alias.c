@@ -225,6 +225,38 @@ has_text(const EpValue *value)
 	return value->kind == EP_TEXT && value->text != NULL;
 }
 
+/* Put the aliases of texts at a path to a value: a text, or an array with texts. False when the arena is full. */
+static bool
+rename_texts(const EpAliases *aliases, TimestampTz moment, const char *identity, EpValue *value,
+			 EpArena *arena)
+{
+	const StreamAlias *alias = NULL;
+	EpValue *items;
+
+	if (has_text(value))
+		alias = find_value_alias(aliases, moment, identity, value);
+	if (alias != NULL)
+		rename_value(value, alias);
+	if (value->kind != EP_ARRAY || value->count == 0)
+		return true;
+	items = ep_arena_array(arena, value->count, sizeof(EpValue));
+	if (items == NULL)
+		return false;
+	memcpy(items, value->as.items, value->count * sizeof(EpValue));
+	for (uint32 i = 0; i < value->count; i++)
+		if (has_text(&items[i]) && !rename_texts(aliases, moment, identity, &items[i], arena))
+			return false;
+	value->as.items = items;
+	return true;
+}
+
+/* Could aliases of texts change it? */
+static bool
+has_texts(const EpValue *value)
+{
+	return has_text(value) || (value->kind == EP_ARRAY && value->count > 0 && has_text(&value->as.items[0]));
+}
+
 static EpField *
 copy_fields(const EpEvent *event, EpArena *arena)
 {
@@ -245,13 +277,14 @@ ep_aliases_apply(EpAliases *aliases, EpEvent *event, EpArena *arena)
 	{
 		const EpField *field = &event->fields[i];
 		Mark mark = mark_of(aliases, field->path, arena);
-		const StreamAlias *alias = NULL;
+		EpValue value = field->value;
+		bool renames = mark.identity != NULL && has_texts(&value);
 
 		if (mark.path == NULL)
 			return false;
-		if (mark.identity != NULL && has_text(&field->value))
-			alias = find_value_alias(aliases, DT_NOEND, mark.identity, &field->value);
-		if (mark.path == field->path && alias == NULL)
+		if (renames && !rename_texts(aliases, DT_NOEND, mark.identity, &value, arena))
+			return false;
+		if (mark.path == field->path && !renames)
 			continue;
 		if (event->as_sent == NULL)
 		{
@@ -264,10 +297,18 @@ ep_aliases_apply(EpAliases *aliases, EpEvent *event, EpArena *arena)
 			event->field_capacity = event->field_count;
 		}
 		event->fields[i].path = mark.path;
-		if (alias != NULL)
-			rename_value(&event->fields[i].value, alias);
+		event->fields[i].value = value;
 	}
 	return true;
+}
+
+const char *
+ep_aliases_route(const EpAliases *aliases, const char *identity, const char *route)
+{
+	EpValue value = {.kind = EP_TEXT, .text = route, .length = strlen(route)};
+	const StreamAlias *alias = aliases == NULL ? NULL : find_value_alias(aliases, DT_NOEND, identity, &value);
+
+	return alias == NULL ? route : alias->to_value;
 }
 
 int
@@ -290,17 +331,13 @@ ep_aliases_read_past(EpAliases *aliases, int way, const EpEvent *event, EpArena 
 
 	for (uint32 i = 0; fields != NULL && i < event->field_count; i++)
 	{
-		const StreamAlias *alias = NULL;
 		char *identity;
 
 		fields[i].path = resolve(aliases, moment, fields[i].path, arena);
 		identity = fields[i].path == NULL ? NULL : ep_path_identity(fields[i].path, arena);
-		if (identity == NULL)
+		if (identity == NULL || (has_texts(&fields[i].value) &&
+								 !rename_texts(aliases, moment, identity, &fields[i].value, arena)))
 			return NULL;
-		if (has_text(&fields[i].value))
-			alias = find_value_alias(aliases, moment, identity, &fields[i].value);
-		if (alias != NULL)
-			rename_value(&fields[i].value, alias);
 	}
 	return fields;
 }

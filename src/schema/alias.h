@@ -23,6 +23,9 @@ extern EpAliases *ep_aliases_load(int stream_id, EpPathTree *paths, MemoryContex
  */
 extern bool ep_aliases_apply(EpAliases *aliases, EpEvent *event, EpArena *arena) EP_CHECK_RESULT;
 
+/* The route that an event has by the present aliases of texts at the path that routes; itself when there are none.  aliases may be NULL. */
+extern const char *ep_aliases_route(const EpAliases *aliases, const char *identity, const char *route);
+
 /* Where the present aliases lead from a path: itself when to nowhere; NULL when arena is full.  aliases may be NULL. */
 extern EpPath *ep_aliases_resolve(const EpAliases *aliases, EpPath *path, EpArena *arena);
 

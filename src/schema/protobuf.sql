@@ -29,7 +29,7 @@ CREATE FUNCTION register_protobuf(subject text, descriptor_set bytea, compatibil
 COMMENT ON FUNCTION register_protobuf(text, bytea, text) IS
 'register a FileDescriptorSet (protoc --include_imports --include_source_info, or buf build) as the next version of a subject; its version number.
 compatibility: backward, forward or full, each also with _transitive, or none. A set that is registered already gives its version and changes nothing.
-Fields that it renames keep their columns in streams: stream_aliases';
+Fields that it renames keep their columns in streams, enum values their names, cases of a oneof that is the route their tables: stream_aliases';
 -- Schemas are shared by all streams: the administrator says who may change them.
 REVOKE EXECUTE ON FUNCTION register_protobuf(text, bytea, text) FROM PUBLIC;
 
