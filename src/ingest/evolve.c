@@ -226,20 +226,24 @@ evolve_columns(EpIngest *ingest, EpTargetWork *work)
 
 /* ---- partitions ---- */
 
-/* By a worker inside a transaction block, so that nobody who needs one too waits for our client. */
-static void
+/* By a worker inside a transaction block, so that nobody who needs one too waits for our client.  NULL, or why there are none. */
+static const char *
 make_partitions(EpPartitionChange *change)
 {
 	ErrorData *error;
+	char *problem;
 
 	if (ep_worker_is_wanted(change->target->relation) && ep_worker_partitions(change))
-		return;
+		return NULL;
 	/* Once more after a deadlock or a lock timeout: who was in our way has most likely made them. */
-	if (!ep_attempt(ep_evolve_partitions, change, &error) &&
-		(strcmp(ep_evolve_refusal(error), "lock") != 0 || !ep_attempt(ep_evolve_partitions, change, &error)))
-		ereport(WARNING, (errmsg("could not create partitions of \"%s\": %s",
-								 get_rel_name(change->target->relation), error->message),
-						  errdetail("Events that need them are rejected; their raw rows stay.")));
+	if (ep_attempt(ep_evolve_partitions, change, &error) ||
+		(strcmp(ep_evolve_refusal(error), "lock") == 0 && ep_attempt(ep_evolve_partitions, change, &error)))
+		return NULL;
+	problem = psprintf("could not create partitions of \"%s\": %s", get_rel_name(change->target->relation),
+					   error->message);
+	ereport(WARNING,
+			(errmsg("%s", problem), errdetail("Events that need them are rejected; their raw rows stay.")));
+	return problem;
 }
 
 static int
@@ -262,7 +266,7 @@ evolve_partitions(EpIngest *ingest, EpTargetWork *work)
 		if (i == 0 || work->missing[i] != work->missing[i - 1])
 			work->missing[kept++] = work->missing[i];
 	change.count = kept;
-	make_partitions(&change);
+	work->no_partition = make_partitions(&change);
 	work->target->coverage = NULL;
 }
 

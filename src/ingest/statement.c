@@ -372,7 +372,7 @@ ep_ingest_count_rejected(EpIngest *ingest, const char *stage, EpCounted counted)
 
 void
 ep_ingest_reject(EpIngest *ingest, const EpRawRow *row, int32 seq, const char *stage, const EpError *error,
-				 const char *bytes, size_t length)
+				 const char *detail, const char *bytes, size_t length)
 {
 	EpRejection rejection = {.raw_id = row->raw_id,
 							 .seq = seq,
@@ -382,15 +382,10 @@ ep_ingest_reject(EpIngest *ingest, const EpRawRow *row, int32 seq, const char *s
 							 .found = error->found,
 							 .sqlstate = ep_sqlstate(error->code),
 							 .message = error->message,
+							 .detail = detail,
 							 .bytes = bytes,
 							 .length = length};
-	char detail[64];
 
-	if (strcmp(stage, "decode") == 0)
-	{
-		snprintf(detail, sizeof detail, "At byte %zu of the payload.", error->offset);
-		rejection.detail = detail;
-	}
 	ep_journal_reject(ingest->stream, &rejection);
 	ep_ingest_count_rejected(ingest, stage, ep_ingest_counted(ingest, row, seq));
 }

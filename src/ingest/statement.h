@@ -65,8 +65,9 @@ typedef struct EpTargetWork
 	TimestampTz *missing; /* times without a partition, to the second: none begins within one */
 	int missing_count;
 	int missing_capacity;
-	HTAB *wanted;   /* attributes without a column, see wanted.h */
-	HTAB *granules; /* touched quarter hours, when tracked */
+	const char *no_partition; /* why partitions were not made, or NULL */
+	HTAB *wanted;             /* attributes without a column, see wanted.h */
+	HTAB *granules;           /* touched quarter hours, when tracked */
 	TimestampTz last_granule;
 	struct EpWriter *writer;
 } EpTargetWork;
@@ -179,9 +180,9 @@ extern bool ep_ingest_hold(EpIngest *ingest, EpTargetWork *work);
 /* Pass two. */
 extern void ep_ingest_write(EpIngest *ingest);
 
-/* Record a rejection of an event of the row that is read just now, and count it. */
+/* Record a rejection of an event of the row that is read just now, and count it; detail may be NULL. */
 extern void ep_ingest_reject(EpIngest *ingest, const EpRawRow *row, int32 seq, const char *stage,
-							 const EpError *error, const char *bytes, size_t length);
+							 const EpError *error, const char *detail, const char *bytes, size_t length);
 
 /* Count one.  An event that was counted before had its row, which somebody deleted: it is no typed one any more. */
 extern void ep_ingest_count_rejected(EpIngest *ingest, const char *stage, EpCounted counted);

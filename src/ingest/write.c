@@ -16,14 +16,17 @@
 void
 ep_write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent *event, const EpError *error)
 {
-	ep_ingest_reject(ingest, row, seq, "decode", error, event->bytes, event->length);
+	char detail[64];
+
+	snprintf(detail, sizeof detail, "At byte %zu of the payload.", error->offset);
+	ep_ingest_reject(ingest, row, seq, "decode", error, detail, event->bytes, event->length);
 }
 
 static void
 reject_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, const EpEvent *event, const char *stage,
-			 const EpError *error)
+			 const EpError *error, const char *detail)
 {
-	ep_ingest_reject(ingest, raw, seq, stage, error, event->bytes, event->length);
+	ep_ingest_reject(ingest, raw, seq, stage, error, detail, event->bytes, event->length);
 }
 
 /* The start of a value as it came, for a message; NULL when there is nothing to show. */
@@ -57,6 +60,15 @@ refuse_route(EpIngest *ingest, const EpEvent *event, const EpKeys *keys, EpError
 	return "table";
 }
 
+static const char *
+why_no_partition(const EpIngest *ingest, const EpTargetWork *work)
+{
+	return work->no_partition != NULL
+			   ? work->no_partition
+			   : psprintf("It is not among the newest %d that max_new_partitions lets a statement make.",
+						  ingest->stream->max_new_partitions);
+}
+
 void
 ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event, EpPlace *place)
 {
@@ -64,7 +76,7 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	EpRow *row = &batch->rows[batch->count];
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
 	EpError *error = &place->error;
-	const char *stage = NULL;
+	const char *stage = NULL, *detail = NULL;
 
 	memset(row, 0, sizeof *row);
 	row->raw_id = raw->raw_id;
@@ -83,6 +95,7 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	{
 		ep_fail(error, EP_E_LIMIT, event->offset, "no partition could be made for the event's time");
 		stage = "time";
+		detail = why_no_partition(ingest, row->work);
 	}
 	else
 		stage = ep_row_build(ingest, row, event, &place->keys, raw, error);
@@ -96,7 +109,7 @@ ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event,
 	}
 	if (stage != NULL)
 	{
-		reject_event(ingest, raw, seq, event, stage, error);
+		reject_event(ingest, raw, seq, event, stage, error, detail);
 		return;
 	}
 	if (++batch->count == EP_BATCH_ROWS || MemoryContextMemAllocated(batch->context, true) > MAX_BATCH_BYTES)
