@@ -51,21 +51,25 @@ UPDATE event_pipeline._sweep SET cluster = 1, settled = 0;
 CALL event_pipeline.run_maintenance();
 CALL event_pipeline.run_maintenance();
 SELECT * FROM sw_state;
--- what cannot be ingested waits, and its partition with it
+-- what cannot be ingested waits, and its partition with it; what can be does not
 SELECT event_pipeline._partition_ensure('sw_raw', ARRAY['2024-06-01Z'::timestamptz]) AS made;
 SELECT event_pipeline.alter_stream('sw', raw_retention => '1 month', contract => '{"columns": "freeze"}');
 SET session_replication_role = replica;
 INSERT INTO sw_raw (received_at, payload) VALUES ('2024-06-01Z', '{"id":11,"new":1}');
+INSERT INTO sw_raw (payload) SELECT format('{"id":%s}', 1000 + n) FROM generate_series(1, 30) n;
+INSERT INTO sw_raw (payload) VALUES ('{"id":12,"new":2}'), ('{"id":13}');
 RESET session_replication_role;
 SET client_min_messages = error;
 CALL event_pipeline.run_maintenance();
 SELECT step, failures, last_error IS NOT NULL AS says_why FROM event_pipeline.maintenance_log WHERE step IN ('sweep', 'retention') AND object LIKE 'public.sw%' ORDER BY step;
 SELECT count(*) FROM sw_raw WHERE received_at < '2025-01-01' AND received_at > '2000-01-01';
+SELECT count(*) FILTER (WHERE id > 1000), max(id) FILTER (WHERE id < 1000) FROM sw;
+SELECT missing, waiting FROM sw_state;
 SELECT event_pipeline.alter_stream('sw', contract => '{"columns": "evolve"}');
 CALL event_pipeline.run_maintenance();
 RESET client_min_messages;
 SELECT count(*) FROM sw_raw WHERE received_at < '2025-01-01' AND received_at > '2000-01-01';
-SELECT id, new FROM sw WHERE id = 11;
+SELECT id, new FROM sw WHERE id IN (11, 12);
 DROP VIEW sw_state;
 SELECT event_pipeline.drop_stream('sw');
 SELECT count(*) FROM event_pipeline._sweep;

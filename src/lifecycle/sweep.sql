@@ -186,18 +186,62 @@ END
 $$;
 COMMENT ON FUNCTION _sweep_counted(int, bigint[]) IS 'were these raw rows counted when they came? Null where nobody knows';
 
--- Ingest some of the rows that were found.
-CREATE FUNCTION _sweep_take(stream_id int, most int) RETURNS void
+CREATE FUNCTION _sweep_upto(stream_id int, after bigint, most int) RETURNS bigint
+LANGUAGE sql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT max(w.raw_id)
+    FROM (SELECT r.raw_id FROM @extschema@._sweep_row r WHERE r.stream_id = $1 AND r.raw_id > after ORDER BY r.raw_id LIMIT most) w
+$$;
+COMMENT ON FUNCTION _sweep_upto(int, bigint, int) IS 'the last of the next raw rows that were found, so many of them; null: there are none';
+
+CREATE FUNCTION _sweep_take(stream_id int, first bigint, last bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    ids bigint[] := ARRAY(SELECT w.raw_id FROM @extschema@._sweep_row w WHERE w.stream_id = $1 ORDER BY w.raw_id LIMIT most);
+    ids bigint[] := ARRAY(SELECT w.raw_id FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id BETWEEN first AND last);
 BEGIN
     PERFORM @extschema@._replay(s.event_table, ids) FROM @extschema@._stream s WHERE s.stream_id = $1;
     DELETE FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id = ANY (ids);
 END
 $$;
-COMMENT ON FUNCTION _sweep_take(int, int) IS 'ingest raw rows that were found, with the lowest ids first';
+COMMENT ON FUNCTION _sweep_take(int, bigint, bigint) IS 'ingest the raw rows that were found, those with these ids';
+
+-- Many in a transaction; fewer where one cannot be taken, until it is alone: it waits, and keeps no other from being taken. What is
+-- tried last of all is a row that waits, so that the log says why.
+CREATE PROCEDURE _maintenance_sweep_rows(stream_id int, name text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    after    bigint := -9223372036854775808;
+    most     int := 10000;
+    failures int := 0;
+    waits    bigint;
+    upto     bigint;
+BEGIN
+    LOOP
+        upto := @extschema@._sweep_upto($1, after, most);
+        EXIT WHEN upto IS NULL OR failures OPERATOR(pg_catalog.=) 1000;
+        IF @extschema@._maintenance_step('sweep', $2, pg_catalog.format('SELECT @extschema@._sweep_take(%s, %s, %s)', $1,
+                                                                        after OPERATOR(pg_catalog.+) 1, upto)) THEN
+            after := upto;
+            most := least(most OPERATOR(pg_catalog.*) 10, 10000);
+        ELSE
+            failures := failures OPERATOR(pg_catalog.+) 1;
+            IF most OPERATOR(pg_catalog.=) 1 THEN
+                waits := upto;
+                after := upto;
+            END IF;
+            most := greatest(most OPERATOR(pg_catalog./) 10, 1);
+        END IF;
+        COMMIT;
+    END LOOP;
+    IF waits IS NOT NULL THEN
+        PERFORM @extschema@._maintenance_step('sweep', $2, pg_catalog.format('SELECT @extschema@._sweep_take(%s, %s, %2$s)', $1, waits));
+    END IF;
+    COMMIT;
+END
+$$;
+COMMENT ON PROCEDURE _maintenance_sweep_rows(int, text) IS 'ingest the raw rows of a stream that were found, in small transactions';
 
 CREATE PROCEDURE _maintenance_sweep()
 LANGUAGE plpgsql
@@ -208,16 +252,13 @@ BEGIN
     FOR t IN SELECT * FROM @extschema@._sweep_streams() LOOP
         PERFORM @extschema@._maintenance_step('sweep', t.name, pg_catalog.format('SELECT @extschema@._sweep_find(%s)', t.stream_id), '1 second');
         COMMIT;
-        WHILE EXISTS (SELECT FROM @extschema@._sweep_row w WHERE w.stream_id OPERATOR(pg_catalog.=) t.stream_id) LOOP
-            EXIT WHEN NOT @extschema@._maintenance_step('sweep', t.name, pg_catalog.format('SELECT @extschema@._sweep_take(%s, 10000)', t.stream_id));
-            COMMIT;
-        END LOOP;
-        COMMIT;
+        CALL @extschema@._maintenance_sweep_rows(t.stream_id, t.name);
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE _maintenance_sweep() IS 'ingest the raw rows that came in without, in small transactions';
+COMMENT ON PROCEDURE _maintenance_sweep() IS 'ingest the raw rows that came in without';
 
 REVOKE ALL ON FUNCTION _sweep_streams(), _sweep_count(regclass, bigint), _sweep_ids(regclass, bigint, xid[]), _sweep_xid8(xid), _sweep_find(int),
-    _sweep_written(regclass, bigint[]), _sweep_counted(int, bigint[]), _sweep_take(int, int) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE _maintenance_sweep() FROM PUBLIC;
+    _sweep_written(regclass, bigint[]), _sweep_counted(int, bigint[]), _sweep_upto(int, bigint, int),
+    _sweep_take(int, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE _maintenance_sweep(), _maintenance_sweep_rows(int, text) FROM PUBLIC;
