@@ -158,5 +158,7 @@ for my $way ([ 'parallel', [ '-j2' ] ], [ 'in_parts', ['--section=pre-data'], [ 
 	is(sql($node, "SELECT step, object, last_error FROM maintenance_log WHERE failures > 0", $there), '', 'and its maintenance runs');
 }
 
+undamaged($node, "no heap or index of $_ is damaged", $_) for qw(postgres restored parallel in_parts);
+undamaged($upgraded, 'nor after pg_upgrade', 'restored');
 $_->stop for $node, $upgraded;
 done_testing();

@@ -66,6 +66,7 @@ is(sql($standby, "SELECT * FROM verify('e', NULL)"), '', 'so says verify()');
 is(sql($standby, "SELECT * FROM unbalanced('e')"), '', 'its counters balance');
 sql($standby, 'CALL event_pipeline.run_maintenance()');
 is(sql($standby, 'SELECT step, last_error FROM maintenance_log WHERE failures > 0'), '', 'its maintenance runs');
+undamaged($standby);
 
 $reader->quit;
 $standby->stop;

@@ -72,6 +72,7 @@ is(sql($node, 'SELECT step, object, last_error FROM maintenance_log WHERE failur
 sql($node, "SELECT refresh_rollup('per_day')");
 is(sql($node, "SELECT count(*) FROM verify_rollup('per_day')"), '0', 'the rollup is right');
 is(scalar(() = slurp_file($node->logfile) =~ /deadlock detected/g), 0, 'nobody deadlocked');
+undamaged($node);
 
 $node->stop;
 done_testing();

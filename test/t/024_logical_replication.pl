@@ -73,5 +73,7 @@ arrived(50 + 1 + 2002 + 1, 'rows go on arriving');
 taken(2104 + 2, 2, 'maintenance goes on ingesting them');
 
 $node->safe_psql('postgres', 'ALTER SUBSCRIPTION s DISABLE; ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s');
+undamaged($node);
+
 $node->stop;
 done_testing();

@@ -9,7 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node sql error_of load_oracle between_good_ones rejected_alone top_folder);
+our @EXPORT = qw(new_node sql error_of load_oracle undamaged between_good_ones rejected_alone top_folder);
 
 # A started server in UTF8 with the extension in database postgres. Takes a name, lines of configuration, and
 # statements to run before CREATE EXTENSION.
@@ -46,6 +46,16 @@ sub load_oracle
 {
 	my ($node) = @_;
 	$node->safe_psql('postgres', slurp_file(dirname(__FILE__) . '/oracle.sql'));
+	return;
+}
+
+# Test: no heap or index of the server is damaged.
+sub undamaged
+{
+	my ($node, $what, $database) = @_;
+	$database //= 'postgres';
+	$node->safe_psql($database, 'CREATE EXTENSION IF NOT EXISTS amcheck');
+	$node->command_ok([ 'pg_amcheck', '--heapallindexed', '--parent-check', $node->connstr($database) ], $what // 'no heap or index is damaged');
 	return;
 }
 
