@@ -42,8 +42,8 @@ typedef struct EpRow
 typedef struct EpBatch
 {
 	MemoryContext context; /* reset by each flush */
-	EpRow rows[EP_BATCH_ROWS];
-	int count;
+	EpRow *rows;           /* nobody keeps a pointer to one beyond a flush */
+	int count, capacity;
 	int slots; /* that writers keep from batch to batch */
 } EpBatch;
 

@@ -7,6 +7,9 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
+/* A batch begins with room for so many. */
+#define FIRST_ROWS 8
+
 /* Rows wait for each other up to this much memory. */
 #define MAX_BATCH_BYTES (16 * 1024 * 1024)
 
@@ -69,16 +72,27 @@ why_no_partition(const EpIngest *ingest, const EpTargetWork *work)
 						  ingest->stream->max_new_partitions);
 }
 
+/* The batch grows as needed: statements of one event are many, and want little. */
+static EpRow *
+next_row(EpBatch *batch)
+{
+	if (batch->count == batch->capacity)
+	{
+		batch->capacity = Min(8 * batch->capacity, EP_BATCH_ROWS);
+		batch->rows = repalloc(batch->rows, batch->capacity * sizeof(EpRow));
+	}
+	return memset(&batch->rows[batch->count], 0, sizeof(EpRow));
+}
+
 void
 ep_write_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event, EpPlace *place)
 {
 	EpBatch *batch = ingest->batch;
-	EpRow *row = &batch->rows[batch->count];
+	EpRow *row = next_row(batch);
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
 	EpError *error = &place->error;
 	const char *stage = NULL, *detail = NULL;
 
-	memset(row, 0, sizeof *row);
 	row->raw_id = raw->raw_id;
 	row->seq = seq;
 	row->time = place->time;
@@ -132,6 +146,8 @@ ep_write_begin(EpIngest *ingest)
 
 	batch->context = AllocSetContextCreate(ingest->context, "event_pipeline batch", ALLOCSET_DEFAULT_SIZES);
 	batch->count = batch->slots = 0;
+	batch->capacity = FIRST_ROWS;
+	batch->rows = MemoryContextAlloc(ingest->context, FIRST_ROWS * sizeof(EpRow));
 	ingest->batch = batch;
 }
 
@@ -141,6 +157,7 @@ ep_write_end(EpIngest *ingest)
 	ep_writer_flush(ingest, ingest->batch);
 	ep_writer_finish(ingest);
 	MemoryContextDelete(ingest->batch->context);
+	pfree(ingest->batch->rows);
 	pfree(ingest->batch);
 	ingest->batch = NULL;
 }

@@ -4,6 +4,7 @@
  */
 #include "schema/catalog.h"
 
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -58,7 +59,10 @@ ep_catalog_append(Oid table, int natts, const Datum *values, const bool *nulls)
 			 RelationGetNumberOfAttributes(relation), natts);
 	tuple =
 		heap_form_tuple(RelationGetDescr(relation), unconstify(Datum *, values), unconstify(bool *, nulls));
-	CatalogTupleInsert(relation, tuple);
+	if (relation->rd_rel->relhasindex)
+		CatalogTupleInsert(relation, tuple);
+	else
+		simple_heap_insert(relation, tuple);
 	heap_freetuple(tuple);
 	table_close(relation, NoLock);
 }
