@@ -7,6 +7,7 @@
  */
 #include "ingest/statement.h"
 
+#include "core/interrupt_server.h"
 #include "core/memory_server.h"
 #include "core/name.h"
 #include "ingest/clock.h"
@@ -30,12 +31,6 @@
 
 /* How many new tables a statement tries in vain before it tries no more. */
 #define MAX_REFUSED_ROUTES 20
-
-static bool
-interrupted(void)
-{
-	return InterruptPending && (QueryCancelPending || ProcDiePending);
-}
 
 static EpIngest *
 begin(EpStream *stream, EpRawSource *source)
@@ -61,7 +56,7 @@ begin(EpStream *stream, EpRawSource *source)
 	ingest->decoder.schema = stream->message;
 	ingest->decoder.schema_ids = stream->schema_ids;
 	ingest->decoder.options = stream->options;
-	ingest->decoder.interrupted = interrupted;
+	ingest->decoder.interrupted = ep_interrupted;
 	ep_rescue_init(&ingest->rescue, &ingest->event_arena, context);
 	return ingest;
 }

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
+#include "core/interrupt_server.h"
 #include "core/memory_server.h"
 #include "core/name.h"
 #include "format/protobuf/protobuf_encode.h"
@@ -33,7 +34,7 @@ start_writer(FunctionCallInfo fcinfo, EpProtoWriter *writer, EpError *error, byt
 
 	ep_arena_reset(arena);
 	ep_protobuf_writer_init(writer, arena, (const uint8_t *) VARDATA_ANY(payload), error);
-	writer->interrupted = ep_protobuf_interrupted;
+	writer->interrupted = ep_interrupted;
 	writer->print_double = double_to_shortest_decimal_buf;
 	writer->print_float = float_to_shortest_decimal_buf;
 }
@@ -108,7 +109,7 @@ encode(FunctionCallInfo fcinfo, const char *json, size_t length)
 
 	ep_arena_init(&arena, ep_palloc_allocator(CurrentMemoryContext), MaxAllocSize);
 	ep_protobuf_encoder_init(&encoder, &arena, &error);
-	encoder.interrupted = ep_protobuf_interrupted;
+	encoder.interrupted = ep_interrupted;
 	encoder.ignore_unknown = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	if (ep_protobuf_encode_json(&encoder, message, json, length) != EP_OK)
 		ep_protobuf_site_refuse(&error);

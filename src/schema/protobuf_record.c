@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "core/interrupt_server.h"
 #include "core/memory_server.h"
 #include "core/name.h"
 #include "format/format.h"
@@ -256,7 +257,7 @@ start_decoder(RecordPlan *plan, EpProtoSite *site)
 								.lasting = &plan->lasting,
 								.schema = site->message,
 								.options = options,
-								.interrupted = ep_protobuf_interrupted};
+								.interrupted = ep_interrupted};
 	if (plan->decoder.format->begin(&plan->decoder) != EP_OK)
 		ep_protobuf_raise(&plan->decoder.error);
 }

@@ -104,12 +104,6 @@ ep_protobuf_site_payload(FunctionCallInfo fcinfo)
 	return PG_GETARG_BYTEA_PP(1);
 }
 
-bool
-ep_protobuf_interrupted(void)
-{
-	return INTERRUPTS_PENDING_CONDITION();
-}
-
 void
 ep_protobuf_site_refuse(const EpError *error)
 {

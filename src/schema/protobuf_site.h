@@ -55,9 +55,6 @@ extern bool ep_protobuf_is_constant(FmgrInfo *flinfo, int argument);
 /* Is the text argument (NULL or not) the one that was kept? */
 extern bool ep_protobuf_same_text(const char *kept, text *argument);
 
-/* For decoders and writers: is an interrupt pending? */
-extern bool ep_protobuf_interrupted(void);
-
 /* A refusal, unless it came from an interrupt, which then speaks for itself. */
 pg_noreturn extern void ep_protobuf_site_refuse(const EpError *error);
 

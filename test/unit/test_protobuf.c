@@ -542,6 +542,63 @@ the_last_record_is_found_quickly(void)
 	CHECK(find_last("10 05", "r_str", &bits) == EP_E_LIMIT);
 }
 
+static bool
+always(void)
+{
+	return true;
+}
+
+/* A tag, and 128 KB of two bytes over and over as what has a length; a group has none, and an end. */
+static File
+long_field(const char *tag, const char *two, const char *end)
+{
+	File file = {malloc(200000), 0};
+	uint8_t pair[2];
+
+	file.length = from_hex(tag, file.bytes);
+	if (end == NULL)
+		file.length += from_hex("80 80 08", file.bytes + file.length);
+	(void) from_hex(two, pair);
+	for (int i = 0; i < 1 << 16; i++, file.length += 2)
+		memcpy(file.bytes + file.length, pair, 2);
+	if (end != NULL)
+		file.length += from_hex(end, file.bytes + file.length);
+	return file;
+}
+
+static void
+stops_in(const char *type, File file)
+{
+	static const char *const options[] = {"framing", "none", NULL};
+	EpProtoWriter writer;
+	Bench b;
+
+	bench_open(&b, message_of(corners, type), options, file.bytes, file.length);
+	b.decoder.interrupted = always;
+	CHECK(bench_next(&b) == EP_E_LIMIT);
+	ep_protobuf_writer_init(&writer, &b.arena, file.bytes, &json_error);
+	writer.interrupted = always;
+	if (strcmp(type, "corners.v2.Old") == 0)
+		CHECK(ep_protobuf_write_json(&writer, message_of(corners, type), file.bytes, file.length) ==
+			  EP_E_LIMIT);
+	bench_close(&b);
+	free(file.bytes);
+}
+
+static void
+an_interrupt_stops_each_loop(void)
+{
+	stops_in("corners.v2.Old",
+			 long_field("0a 01 69 1a", "02 02", NULL)); /* a list of numbers that its enum has not */
+	stops_in("corners.v2.Old", long_field("0a 01 69 22", "10 01", NULL)); /* an entry of a map */
+	stops_in("corners.v3.All", long_field("92 01", "01 01", NULL));
+	stops_in("corners.v3.All", long_field("fa 01", "08 01", NULL)); /* a Timestamp */
+	stops_in("corners.v3.All", long_field("8a 02", "08 01", NULL)); /* a wrapper */
+	ep_wire_interrupted = always;
+	stops_in("corners.v2.Old", long_field("a3 3f", "08 01", "a4 3f")); /* an unknown group */
+	ep_wire_interrupted = NULL;
+}
+
 int
 main(void)
 {
@@ -572,6 +629,7 @@ main(void)
 	RUN(framing_is_seen);
 	RUN(one_path_is_read_alone);
 	RUN(the_last_record_is_found_quickly);
+	RUN(an_interrupt_stops_each_loop);
 	ep_arena_free(&arena);
 	ep_arena_free(&lasting);
 	return unit_done();

@@ -51,6 +51,19 @@ no_memory(ProtoDecoder *d)
 	return ep_fail(&d->decoder->error, EP_E_MEMORY, 0, "protobuf event needs more memory than it may have");
 }
 
+/* To be asked in loops: should the decoder stop? */
+static inline bool
+stops(ProtoDecoder *d)
+{
+	return (++d->ticks & 0x3fff) == 0 && d->decoder->interrupted != NULL && d->decoder->interrupted();
+}
+
+static EpCode
+interrupted(ProtoDecoder *d, const EpCursor *cursor)
+{
+	return ep_fail(&d->decoder->error, EP_E_LIMIT, ep_cursor_offset(cursor), "interrupted");
+}
+
 /* Refuse the event because of one field. */
 static EpCode
 fail_at(ProtoDecoder *d, const EpProtoStep *step, EpCode code, size_t offset, const char *message)
@@ -236,7 +249,7 @@ put_items(ProtoDecoder *d, const EpProtoStep *step, const EpWireRecord *record, 
 	if (record->wire == step->field->wire)
 		return put_item(d, step, record->bits, record->data, array);
 	while (code == EP_OK && ep_protobuf_packed_next(step->field, &run, &bits))
-		code = put_item(d, step, bits, NULL, array);
+		code = stops(d) ? interrupted(d, &run) : put_item(d, step, bits, NULL, array);
 	if (code == EP_OK && run.at != run.end)
 		return fail_at(d, step, EP_E_TRUNCATED, ep_cursor_offset(&run),
 					   "packed protobuf values end inside a value");
@@ -257,6 +270,8 @@ put_time(ProtoDecoder *d, const EpProtoStep *step, EpCursor cursor, int depth, E
 	d->raw = true;
 	while ((code = ep_wire_next(&cursor, &record, depth, &d->decoder->error)) == EP_OK)
 	{
+		if (stops(d))
+			return interrupted(d, &cursor);
 		if (record.wire != EP_WIRE_VARINT)
 			continue;
 		if (record.number == 1)
@@ -277,9 +292,13 @@ put_wrapper(ProtoDecoder *d, const EpProtoStep *step, EpCursor cursor, int depth
 	if (value->kind == EP_NULL)
 		*value = ep_protobuf_zero_value(field);
 	while ((code = ep_wire_next(&cursor, &record, depth, &d->decoder->error)) == EP_OK)
+	{
+		if (stops(d))
+			return interrupted(d, &cursor);
 		if (record.number == 1 && record.wire == field->wire &&
 			(code = put_scalar(d, step, field, record.bits, record.data, value)) != EP_OK)
 			return code;
+	}
 	return code == EP_DONE ? EP_OK : code;
 }
 
@@ -383,8 +402,8 @@ walk(ProtoDecoder *d, EpProtoNode *node, EpCursor cursor, int depth)
 		if (message->message_set)
 			ep_protobuf_open_item(&record, d->left.start);
 		field = ep_protobuf_field(message, record.number);
-		if ((++d->ticks & 0x3fff) == 0 && d->decoder->interrupted != NULL && d->decoder->interrupted())
-			return ep_fail(&d->decoder->error, EP_E_LIMIT, ep_cursor_offset(&cursor), "interrupted");
+		if (stops(d))
+			return interrupted(d, &cursor);
 		if (field == NULL || !ep_protobuf_fits(field, record.wire) ||
 			(record.wire == EP_WIRE_VARINT && ep_protobuf_unknown_value(field, record.bits) &&
 			 !field->repeated))

@@ -19,8 +19,9 @@ strange_records(const EpProtoMessage *message, EpCursor cursor)
 	EpError error;
 	EpCode code;
 	int64_t known = 0, strange = 0;
+	uint32_t ticks = 0;
 
-	while ((code = ep_wire_next(&cursor, &record, 0, &error)) == EP_OK)
+	while ((code = ep_wire_next(&cursor, &record, 0, &error)) == EP_OK && !ep_wire_stops(&ticks))
 	{
 		const EpProtoField *field = ep_protobuf_field(message, record.number);
 
@@ -46,11 +47,12 @@ bool
 ep_protobuf_is_delimited(const EpProtoMessage *message, EpCursor payload)
 {
 	EpCursor left = payload, first, other;
+	uint32_t ticks = 0;
 
 	if (left.at == left.end || !next_frame(&left, &first))
 		return false;
 	while (left.at < left.end)
-		if (!next_frame(&left, &other))
+		if (!next_frame(&left, &other) || ep_wire_stops(&ticks))
 			return false;
 	if (first.at == first.end)
 		return strange_records(message, payload) == NOT_ONE;

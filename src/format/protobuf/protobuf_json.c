@@ -31,6 +31,8 @@ put_packed(EpProtoWriter *writer, const EpProtoField *field, const EpProtoRecord
 	{
 		EpCode code;
 
+		if (ep_protobuf_stops(writer))
+			return ep_protobuf_writer_fail(writer, EP_E_LIMIT, run.at, "interrupted", field);
 		if (ep_protobuf_unknown_value(field, element.bits))
 		{
 			writer->unknown = true;
@@ -162,6 +164,8 @@ read_entry(EpProtoWriter *writer, const EpProtoMessage *entry, const EpProtoReco
 									   NULL);
 	while ((code = ep_wire_next(&cursor, &record, depth, writer->error)) == EP_OK)
 	{
+		if (ep_protobuf_stops(writer))
+			return ep_protobuf_writer_fail(writer, EP_E_LIMIT, record.data, "interrupted", NULL);
 		if (record.number == 1 && record.wire == key->field->wire)
 		{
 			if ((code = check_replaced(writer, key)) != EP_OK)

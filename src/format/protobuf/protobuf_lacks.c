@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define KEY_MAX 512
+#define NOTES_MAX \
+	4096 /* a power of two, in an event; half of them may differ: a statement remembers fewer (ingest/wanted.c) */
 
 typedef struct Walk
 {
@@ -23,27 +25,47 @@ typedef struct Walk
 	uint32_t ticks;
 } Walk;
 
+/* To be asked in loops: should the walk end?  When the decoder is interrupted, or as much is noted as is of use. */
+static bool
+stops(Walk *walk)
+{
+	return walk->lacks->full || ((++walk->ticks & 0x3fff) == 0 && walk->decoder->interrupted != NULL &&
+								 walk->decoder->interrupted());
+}
+
 static bool walk_message(Walk *walk, const EpProtoMessage *message, EpCursor cursor);
 
 /* ---- noting ---- */
+
+static bool
+grow(EpProtoLacks *lacks, EpArena *arena)
+{
+	uint32_t capacity = lacks->capacity == 0 ? 8 : lacks->capacity * 2;
+	EpPath **paths = ep_arena_array(arena, capacity, sizeof(EpPath *));
+
+	if (paths == NULL)
+		return false;
+	if (lacks->count > 0)
+		memcpy(paths, lacks->paths, lacks->count * sizeof(EpPath *));
+	lacks->paths = paths;
+	lacks->capacity = capacity;
+	return true;
+}
 
 static bool
 append_path(Walk *walk, EpPath *path)
 {
 	EpProtoLacks *lacks = walk->lacks;
 
-	if (lacks->count == lacks->capacity)
+	if (lacks->count == NOTES_MAX)
 	{
-		uint32_t capacity = lacks->capacity == 0 ? 8 : lacks->capacity * 2;
-		EpPath **paths = ep_arena_array(walk->decoder->arena, capacity, sizeof(EpPath *));
-
-		if (paths == NULL || capacity > UINT32_MAX / 2)
-			return false;
-		if (lacks->count > 0)
-			memcpy(paths, lacks->paths, lacks->count * sizeof(EpPath *));
-		lacks->paths = paths;
-		lacks->capacity = capacity;
+		ep_protobuf_lacks_settle(lacks);
+		lacks->full = lacks->count > NOTES_MAX / 2;
 	}
+	if (lacks->full)
+		return true;
+	if (lacks->count == lacks->capacity && !grow(lacks, walk->decoder->arena))
+		return false;
 	lacks->paths[lacks->count++] = path;
 	return true;
 }
@@ -114,7 +136,7 @@ walk_enum(Walk *walk, const EpProtoField *field, const EpWireRecord *record)
 
 	if (record->wire == EP_WIRE_VARINT)
 		return note_number(walk, field, record->bits);
-	while (ep_protobuf_packed_next(field, &run, &bits))
+	while (ep_protobuf_packed_next(field, &run, &bits) && !stops(walk))
 		if (!note_number(walk, field, bits))
 			return false;
 	return true;
@@ -131,7 +153,7 @@ walk_any(Walk *walk, const EpProtoMessage *message, EpCursor cursor)
 	EpError error;
 	bool noted;
 
-	while (ep_wire_next(&cursor, &record, walk->depth, &error) == EP_OK)
+	while (ep_wire_next(&cursor, &record, walk->depth, &error) == EP_OK && !stops(walk))
 		if (record.wire == EP_WIRE_LEN && record.number <= 2)
 			*(record.number == 1 ? &url : &value) = record;
 	for (slash = url.length; slash > 0 && url.data[slash - 1] != '/';)
@@ -159,7 +181,7 @@ walk_value(Walk *walk, const EpProtoField *field, const EpWireRecord *record)
 		return true;
 	if (!field->map)
 		return walk_message(walk, field->message, cursor);
-	while (ep_wire_next(&cursor, &part, walk->depth, &error) == EP_OK)
+	while (ep_wire_next(&cursor, &part, walk->depth, &error) == EP_OK && !stops(walk))
 		if (part.number == 2 && part.wire == field->message->fields[1].wire &&
 			!walk_value(walk, &field->message->fields[1], &part))
 			return false;
@@ -192,9 +214,8 @@ walk_message(Walk *walk, const EpProtoMessage *message, EpCursor cursor)
 	else
 		while (noted && ep_wire_next(&cursor, &record, walk->depth, &error) == EP_OK)
 		{
-			if ((++walk->ticks & 0x3fff) == 0 && walk->decoder->interrupted != NULL &&
-				walk->decoder->interrupted())
-				return false;
+			if (stops(walk))
+				break;
 			if (message->message_set)
 				ep_protobuf_open_item(&record, cursor.start);
 			noted = walk_record(walk, ep_protobuf_field(message, record.number), &record);

@@ -18,12 +18,12 @@ typedef struct EpProtoLacks
 {
 	EpPath **paths; /* in the event's arena */
 	uint32_t count, capacity;
+	bool full; /* with as many as are of use: no more are noted */
 } EpProtoLacks;
 
 /*
  * Note what the schema lacks in a record of a field of the message that stands at place: a field of that number, or what the value needs.
- * field is NULL when there is none.  What the path tree has no room for is left out.  False when the arena is full, or the
- * decoder was interrupted.
+ * field is NULL when there is none.  What the path tree has no room for is left out.  False when the arena is full.
  */
 extern bool ep_protobuf_lacks_add(EpProtoLacks *lacks, EpDecoder *decoder, EpPath *place,
 								  const EpProtoField *field, const EpWireRecord *record);

@@ -57,7 +57,7 @@ add_record(EpProtoWriter *writer)
 									   "protobuf message needs more memory than it may have", NULL);
 		return NULL;
 	}
-	if ((++writer->ticks & 0xfff) == 0 && writer->interrupted != NULL && writer->interrupted())
+	if (ep_protobuf_stops(writer))
 	{
 		(void) ep_protobuf_writer_fail(writer, EP_E_LIMIT, NULL, "interrupted", NULL);
 		return NULL;
@@ -83,11 +83,12 @@ ep_protobuf_open_item(EpWireRecord *record, const uint8_t *start)
 	EpCursor cursor = {start, record->data, record->data + record->length};
 	EpWireRecord part, message = {0};
 	uint64_t type = 0;
+	uint32_t ticks = 0;
 	EpError error;
 
 	if (record->number != EP_MESSAGE_SET_ITEM || record->wire != EP_WIRE_GROUP)
 		return;
-	while (ep_wire_next(&cursor, &part, 0, &error) == EP_OK)
+	while (ep_wire_next(&cursor, &part, 0, &error) == EP_OK && !ep_wire_stops(&ticks))
 	{
 		if (part.number == EP_MESSAGE_SET_TYPE && part.wire == EP_WIRE_VARINT)
 			type = part.bits;

@@ -6,6 +6,8 @@
  */
 #include "format/protobuf/protobuf_wire.h"
 
+bool (*ep_wire_interrupted)(void);
+
 #include "core/utf8.h"
 
 const uint8_t *
@@ -91,7 +93,7 @@ skip_value(EpCursor *cursor, uint32_t wire)
 EpCode
 ep_wire_group(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error)
 {
-	uint32_t open[EP_PROTO_DEPTH + 1];
+	uint32_t open[EP_PROTO_DEPTH + 1], ticks = 0;
 	int count = 0;
 
 	record->data = cursor->at;
@@ -102,6 +104,8 @@ ep_wire_group(EpCursor *cursor, EpWireRecord *record, int depth, EpError *error)
 		uint32_t tag;
 		EpCode code;
 
+		if (ep_wire_stops(&ticks))
+			return ep_fail(error, EP_E_LIMIT, ep_cursor_offset(&tagged), "interrupted");
 		if (depth + count > EP_PROTO_DEPTH)
 			return ep_fail(error, EP_E_DEPTH, ep_cursor_offset(&tagged), "protobuf is nested too deeply");
 		if (cursor->at == cursor->end)

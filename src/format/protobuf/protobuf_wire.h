@@ -34,6 +34,19 @@ typedef struct EpWireRecord
 	size_t length; /* LEN, GROUP */
 } EpWireRecord;
 
+/*
+ * Asked now and then by loops over records that are told nothing of whom they work for: true when they should stop.  NULL: nobody
+ * is to be asked.
+ */
+extern bool (*ep_wire_interrupted)(void);
+
+/* Should such a loop stop?  ticks is its own.  It answers EP_E_LIMIT, "interrupted". */
+static inline bool
+ep_wire_stops(uint32_t *ticks)
+{
+	return (++*ticks & 0xffff) == 0 && ep_wire_interrupted != NULL && ep_wire_interrupted();
+}
+
 /* A varint of several bytes at [at, end): what follows it, or NULL. */
 extern const uint8_t *
 ep_wire_varint_long(const uint8_t *at, const uint8_t *end, uint64_t *value) EP_CHECK_RESULT;

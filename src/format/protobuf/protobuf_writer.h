@@ -16,6 +16,13 @@ typedef struct EpProtoSpan
 	size_t first, end;
 } EpProtoSpan;
 
+/* To be asked in loops: should the writer stop? */
+static inline bool
+ep_protobuf_stops(EpProtoWriter *writer)
+{
+	return (++writer->ticks & 0xfff) == 0 && writer->interrupted != NULL && writer->interrupted();
+}
+
 /* protobuf_text.c */
 extern void ep_protobuf_put(EpProtoWriter *writer, const char *text, size_t length);
 extern void ep_protobuf_put_char(EpProtoWriter *writer, char c);
