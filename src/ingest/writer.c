@@ -26,6 +26,8 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "ingest/deferred.h"
+#include "ingest/obstacle.h"
+#include "ingest/outcome.h"
 #include "lib/stringinfo.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
@@ -188,77 +190,6 @@ fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
 	}
 }
 
-/* ---- what can refuse a row ---- */
-
-static bool
-index_can_refuse(ResultRelInfo *info)
-{
-	for (int i = 0; i < info->ri_NumIndices; i++)
-	{
-		IndexInfo *index = info->ri_IndexRelationInfo[i];
-
-		if (index->ii_Unique || index->ii_ExclusionOps != NULL || index->ii_Expressions != NIL ||
-			index->ii_Predicate != NIL)
-			return true;
-	}
-	return false;
-}
-
-/* NOT NULL on anything that we do not always fill. */
-static bool
-not_null_can_refuse(TupleDesc descriptor)
-{
-	for (int i = 0; i < descriptor->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-
-		if (attribute->attnotnull && !attribute->attisdropped &&
-			strcmp(NameStr(attribute->attname), "event_time") != 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-constraint_can_refuse(Relation relation)
-{
-	TupleConstr *constraints = RelationGetDescr(relation)->constr;
-
-	return constraints != NULL &&
-		   (constraints->num_check > 0 || not_null_can_refuse(RelationGetDescr(relation)));
-}
-
-/* Triggers that note what others update and delete are none of ours. */
-static bool
-insert_fires(TriggerDesc *triggers)
-{
-	return triggers != NULL &&
-		   (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
-			triggers->trig_insert_before_statement || triggers->trig_insert_after_statement);
-}
-
-static bool
-leaf_needs_sql(Relation relation)
-{
-	TupleConstr *constraints = RelationGetDescr(relation)->constr;
-
-	return insert_fires(relation->trigdesc) || relation->rd_rel->relkind != RELKIND_RELATION ||
-		   (constraints != NULL && constraints->has_generated_stored);
-}
-
-/* What only the executor does right, whichever leaf a row goes to. */
-static bool
-table_needs_sql(Relation relation, EpCoverage *coverage)
-{
-	Form_pg_class class = relation->rd_rel;
-	TriggerDesc *triggers = relation->trigdesc;
-
-	return (class->relrowsecurity && class->relforcerowsecurity) || class->relispartition ||
-		   (triggers != NULL &&
-			(triggers->trig_insert_before_statement || triggers->trig_insert_after_statement)) ||
-		   (class->relkind == RELKIND_PARTITIONED_TABLE && coverage->everything) || coverage->nested;
-}
-
 /*
  * Judged by the target itself: constraints and triggers of a partitioned table are cloned to its
  * leaves.  A constraint on a single leaf is still obeyed; only the event's bytes are then not kept.
@@ -268,8 +199,8 @@ ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work)
 {
 	EpWriter *writer = work->writer;
 
-	return writer->by_sql || writer->defaults_can_refuse || insert_fires(writer->relation->trigdesc) ||
-		   writer->relation->rd_rel->relhasindex || constraint_can_refuse(writer->relation);
+	return writer->by_sql || writer->defaults_can_refuse || ep_obstacle_insert_fires(writer->relation) ||
+		   writer->relation->rd_rel->relhasindex || ep_obstacle_constraint_can_refuse(writer->relation);
 }
 
 /* ---- opening and closing ---- */
@@ -291,7 +222,8 @@ ep_writer_open(EpIngest *ingest, EpTargetWork *work)
 	writer->relation = table_open(work->target->relation, NoLock); /* ep_ingest_hold took it */
 	saved = enter_owner(writer);
 	ep_target_check_tracked(ingest->stream, work->target);
-	writer->by_sql = table_needs_sql(writer->relation, ep_coverage_of(ingest->stream, work->target));
+	writer->by_sql =
+		ep_obstacle_table_needs_sql(writer->relation, ep_coverage_of(ingest->stream, work->target));
 	prepare_defaults(ingest, writer);
 	ep_role_leave(saved);
 	work->writer = writer;
@@ -367,9 +299,9 @@ ep_writer_finish(EpIngest *ingest)
 static void
 choose_mode(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 {
-	bool refuses = constraint_can_refuse(leaf->relation);
+	bool refuses = ep_obstacle_constraint_can_refuse(leaf->relation);
 
-	if (writer->by_sql || leaf_needs_sql(leaf->relation))
+	if (writer->by_sql || ep_obstacle_leaf_needs_sql(leaf->relation))
 	{
 		leaf->mode = LEAF_SQL;
 		ep_ingest_pin(ingest);
@@ -378,7 +310,8 @@ choose_mode(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 	}
 	if (refuses || leaf->relation->rd_rel->relhasindex)
 		leaf->info = executor_info(ingest, writer, leaf->relation);
-	refuses |= writer->defaults_can_refuse || (leaf->info != NULL && index_can_refuse(leaf->info));
+	refuses |=
+		writer->defaults_can_refuse || (leaf->info != NULL && ep_obstacle_index_can_refuse(leaf->info));
 	leaf->mode = refuses ? LEAF_CAREFUL : LEAF_PLAIN;
 }
 
@@ -608,95 +541,7 @@ insert_by_sql(void *argument)
 	return true;
 }
 
-/* ---- results ---- */
-
-/* Which quarter hours the rollups have to look at again. */
-static void
-touch(EpIngest *ingest, EpTargetWork *work, TimestampTz time)
-{
-	const int64 quarter = 15 * USECS_PER_MINUTE;
-	TimestampTz granule = time - ((time % quarter) + quarter) % quarter;
-
-	if (!work->target->tracked || granule == work->last_granule)
-		return;
-	if (work->granules == NULL)
-	{
-		HASHCTL control = {
-			.keysize = sizeof(TimestampTz), .entrysize = sizeof(TimestampTz), .hcxt = ingest->context};
-
-		work->granules =
-			hash_create("event_pipeline granules", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	hash_search(work->granules, &granule, HASH_ENTER, NULL);
-	work->last_granule = granule;
-}
-
-static void
-succeeded(EpIngest *ingest, const EpRow *row)
-{
-	AttrNumber received_at = row->work->target->received_at;
-
-	touch(ingest, row->work, row->time);
-	ingest->counters->events++;
-	ingest->counters->typed++;
-	if (row->counted == EP_COUNTED)
-	{
-		ingest->counters->typed_again++;
-		return;
-	}
-	if (received_at != InvalidAttrNumber)
-		ep_histogram_add(&ingest->counters->lag,
-						 DatumGetTimestampTz(row->values[received_at - 1]) - row->time);
-	ingest->counters->rescued += row->rescued;
-	ingest->counters->discarded_values += row->discarded;
-	ingest->counters->unnamed_enums += row->unnamed_enums;
-	ingest->counters->last_event = Max(ingest->counters->last_event, row->time);
-}
-
-static void
-refused(EpIngest *ingest, EpRow *row, const ErrorData *error)
-{
-	EpRejection rejection = {.raw_id = row->raw_id,
-							 .seq = row->seq,
-							 .stage = "constraint",
-							 .path = error->column_name,
-							 .expected = error->constraint_name,
-							 .sqlstate = unpack_sql_state(error->sqlerrcode),
-							 .message = error->message,
-							 .detail = error->detail,
-							 .bytes = row->bytes,
-							 .length = row->length};
-
-	row->refused = true;
-	ep_journal_reject(ingest->stream, &rejection);
-	ep_ingest_count_rejected(ingest, rejection.stage, row->counted);
-	if (row->event_id != NULL && OidIsValid(ingest->stream->id_table))
-		ep_dedupe_release(ingest, row->event_id);
-}
-
-/* Does the error tell of the row, or of the moment: a serialization failure, a lock, a broken disk? */
-static bool
-is_about_row(const ErrorData *error)
-{
-	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	return category != ERRCODE_TRANSACTION_ROLLBACK && category != ERRCODE_SYSTEM_ERROR &&
-		   category != ERRCODE_INSUFFICIENT_RESOURCES && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
-		   error->sqlerrcode != ERRCODE_DATA_CORRUPTED && error->sqlerrcode != ERRCODE_INDEX_CORRUPTED;
-}
-
-/* The server took the row without an error. */
-static void
-taken(EpIngest *ingest, EpRow *row)
-{
-	ErrorData error = {.sqlerrcode = ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-					   .message = "a trigger left the row out"};
-
-	if (row->left_out)
-		refused(ingest, row, &error);
-	else
-		succeeded(ingest, row);
-}
+/* ---- flushing ---- */
 
 /* In a subtransaction. */
 static bool
@@ -717,9 +562,9 @@ insert_one_by_one(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 		ErrorData *error;
 
 		if (insert_or_not(ingest, &insert, &error))
-			taken(ingest, leaf->rows[i]);
-		else if (is_about_row(error))
-			refused(ingest, leaf->rows[i], error);
+			ep_outcome_taken(ingest, leaf->rows[i]);
+		else if (ep_outcome_is_about_row(error))
+			ep_outcome_refused(ingest, leaf->rows[i], error);
 		else
 			ReThrowError(error);
 	}
@@ -743,7 +588,7 @@ flush_leaf(EpIngest *ingest, EpWriter *writer, Leaf *leaf)
 	done = leaf->mode == LEAF_PLAIN ? insert_into_leaf(&insert) : insert_or_not(ingest, &insert, &error);
 	if (done)
 		for (int i = 0; i < leaf->count; i++)
-			taken(ingest, leaf->rows[i]);
+			ep_outcome_taken(ingest, leaf->rows[i]);
 	else
 		insert_one_by_one(ingest, writer, leaf);
 	for (int i = 0; i < leaf->count && leaf->mode != LEAF_SQL; i++)
