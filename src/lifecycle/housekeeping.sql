@@ -29,7 +29,7 @@ AS $$
     WITH settled AS (
         SELECT n.ctid AS place, n.stream_id, @extschema@._maintenance_counter_slot(n.at) AS slot
         FROM @extschema@._counter n JOIN @extschema@._sweep w USING (stream_id)
-        WHERE n.at < now() - interval '1 hour' AND @extschema@._sweep_xid8(n.xmin) < w.settled_xmin),
+        WHERE n.at < now() - interval '1 hour' AND pg_visible_in_snapshot(@extschema@._sweep_xid8(n.xmin), w.settled_snapshot)),
     old AS (SELECT s.place, s.slot FROM (SELECT *, count(*) OVER (PARTITION BY stream_id, slot) AS many FROM settled) s WHERE s.many > 1),
     gone AS (DELETE FROM @extschema@._counter n USING old WHERE n.ctid = old.place RETURNING n.*, old.slot),
     parts AS (

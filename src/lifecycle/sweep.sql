@@ -9,8 +9,9 @@
 -- were moved, updated or restored come with a new xmin, too, and prove to be all right; then the transaction is remembered.
 --
 -- How little is read: only raw rows with ids above _sweep.settled, where the BRIN index leads. Each run proposes the highest
--- id it sees; it is settled by the first later run that begins when all transactions of that time have ended, for those that
--- come after get higher ids. A writer that is at work for long holds it back. Counters are folded only below it. So a row that
+-- id it sees; it is settled by the first later run that begins when all transactions that had written to the raw table by then, and
+-- so held its lock, have ended, for those that come after get higher ids. A writer that is at work for long holds it back, other
+-- transactions do not. Counters are folded only when the mark has passed all that their transaction wrote. So a row that
 -- somebody gives a low id by hand is not found: replay(stream, raw_ids) takes it.
 --
 -- Raw rows whose events are all duplicates, or that have no event, leave no trace. Went they by the trigger, they are not
@@ -20,14 +21,14 @@
 -- and what is above the mark is decoded once.
 
 CREATE TABLE _sweep (
-    stream_id     int PRIMARY KEY,
-    cluster       bigint NOT NULL,
-    raw_table     oid NOT NULL,         -- a number: another one after a restore
-    settled       bigint NOT NULL DEFAULT -9223372036854775808, -- raw rows up to this id have been looked at
-    settled_xmin  xid8,                 -- and they are all that transactions before this one have written
-    proposed      bigint,
-    proposed_xmin xid8,
-    proposed_xmax xid8                  -- proposed is settled when all transactions before this one have ended
+    stream_id         int PRIMARY KEY,
+    cluster           bigint NOT NULL,
+    raw_table         oid NOT NULL,     -- a number: another one after a restore
+    settled           bigint NOT NULL DEFAULT -9223372036854775808, -- raw rows up to this id have been looked at
+    settled_snapshot  pg_snapshot,      -- and they are all that transactions that are visible in it have written
+    proposed          bigint,
+    proposed_snapshot pg_snapshot,
+    proposed_by       text[]            -- proposed is settled when these (virtual transactions) have ended
 );
 CREATE TRIGGER delete_sweep AFTER DELETE ON _stream REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION _delete_dependents('_sweep', 'stream_id');
@@ -93,6 +94,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sweep_written(regclass, bigint[]) IS '{raw_id: the transaction that has written it}';
 
+-- Who inserts locks the table, or the partition, before he gets an id. A prepared transaction is known by another name (-1/...) after
+-- a restart.
+CREATE FUNCTION _sweep_writers(raw_table regclass) RETURNS SETOF text
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT l.virtualtransaction FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+      AND l.relation IN (SELECT p.relid FROM pg_partition_tree(raw_table) p)
+$$;
+COMMENT ON FUNCTION _sweep_writers(regclass) IS 'the virtual transactions that are writing to a raw table or its partitions';
+
 -- Find rows that were not ingested, and put them into _sweep_row.
 CREATE FUNCTION _sweep_find(stream_id int) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -111,10 +123,10 @@ BEGIN
     SELECT * INTO mark FROM @extschema@._sweep w WHERE w.stream_id = $1 FOR UPDATE;
     IF mark.cluster <> here OR mark.raw_table <> s.raw_table THEN
         DELETE FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1;
-        mark.settled_xmin := NULL;
+        mark.settled_snapshot := NULL;
         mark.proposed := NULL;
     END IF;
-    ended := mark.proposed_xmax <= pg_snapshot_xmin(before);
+    ended := NOT EXISTS (SELECT FROM @extschema@._sweep_writers(s.raw_table) w WHERE w = ANY (mark.proposed_by) OR w LIKE '-1/%');
     seen := @extschema@._sweep_count(s.raw_table, mark.settled);
     DELETE FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1 AND NOT seen -> 'rows' ? t.transaction::text;
     SELECT array_agg(r.key::xid) INTO odd
@@ -128,16 +140,17 @@ BEGIN
     ON CONFLICT DO NOTHING;
     IF mark.proposed IS NOT NULL AND ended THEN
         mark.settled := mark.proposed;
-        mark.settled_xmin := mark.proposed_xmin;
+        mark.settled_snapshot := mark.proposed_snapshot;
     END IF;
-    -- Whoever is at work now may have written below what was seen: the transactions of this moment, not those of the start.
+    -- Whoever is at work now may have written below what was seen: the writers of this moment, not those of the start.
     IF mark.proposed IS NULL OR ended THEN
         mark.proposed := greatest(mark.settled, (seen ->> 'last')::bigint);
-        mark.proposed_xmin := pg_snapshot_xmin(before);
-        mark.proposed_xmax := pg_snapshot_xmax(pg_current_snapshot());
+        mark.proposed_snapshot := before;
+        mark.proposed_by := ARRAY(SELECT @extschema@._sweep_writers(s.raw_table));
     END IF;
-    UPDATE @extschema@._sweep w SET cluster = here, raw_table = s.raw_table, settled = mark.settled, settled_xmin = mark.settled_xmin,
-        proposed = mark.proposed, proposed_xmin = mark.proposed_xmin, proposed_xmax = mark.proposed_xmax
+    UPDATE @extschema@._sweep w SET cluster = here, raw_table = s.raw_table, settled = mark.settled,
+        settled_snapshot = mark.settled_snapshot, proposed = mark.proposed, proposed_snapshot = mark.proposed_snapshot,
+        proposed_by = mark.proposed_by
     WHERE w.stream_id = $1;
 END
 $$;
@@ -175,7 +188,7 @@ BEGIN
     SELECT r.key::bigint, CASE
         WHEN EXISTS (SELECT FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id = r.key::bigint) THEN false
         WHEN restored THEN NULL
-        WHEN r.key::bigint <= settled THEN nullif(@extschema@._sweep_xid8(r.value::xid) < mark.settled_xmin, false)
+        WHEN r.key::bigint <= settled THEN nullif(pg_visible_in_snapshot(@extschema@._sweep_xid8(r.value::xid), mark.settled_snapshot), false)
         WHEN EXISTS (SELECT FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1 AND t.transaction = r.value::xid) THEN true
         WHEN n.raw_rows >= (seen ->> r.value)::bigint THEN true
         WHEN coalesce(n.raw_rows, 0) = 0 THEN false END
@@ -258,7 +271,7 @@ END
 $$;
 COMMENT ON PROCEDURE _maintenance_sweep() IS 'ingest the raw rows that came in without';
 
-REVOKE ALL ON FUNCTION _sweep_streams(), _sweep_count(regclass, bigint), _sweep_ids(regclass, bigint, xid[]), _sweep_xid8(xid), _sweep_find(int),
+REVOKE ALL ON FUNCTION _sweep_streams(), _sweep_count(regclass, bigint), _sweep_ids(regclass, bigint, xid[]), _sweep_xid8(xid), _sweep_writers(regclass), _sweep_find(int),
     _sweep_written(regclass, bigint[]), _sweep_counted(int, bigint[]), _sweep_upto(int, bigint, int),
     _sweep_take(int, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_sweep(), _maintenance_sweep_rows(int, text) FROM PUBLIC;

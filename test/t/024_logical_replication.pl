@@ -8,7 +8,8 @@ use EventPipeline;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('apply', "timezone = 'UTC'", 'wal_level = logical', 'max_wal_senders = 8', 'max_replication_slots = 8', 'max_logical_replication_workers = 8');
+my $node = new_node('apply', "timezone = 'UTC'", 'wal_level = logical', 'max_wal_senders = 8', 'max_replication_slots = 8', 'max_logical_replication_workers = 8',
+	'max_prepared_transactions = 2');
 load_oracle($node);
 sql($node, "SELECT create_stream('e', 'json', event_time => 'at', event_id => 'id')");
 
@@ -71,6 +72,17 @@ is(sql($node, q~SELECT count(*) FROM e WHERE id = 'r3'~), '1', 'triggers that ar
 $node->safe_psql('source', q~INSERT INTO e_raw VALUES ('applied', '{"at": "2026-01-03", "id": "a2"}')~);
 arrived(50 + 1 + 2002 + 1, 'rows go on arriving');
 taken(2104 + 2, 2, 'maintenance goes on ingesting them');
+
+# One that is prepared while others come and go, and committed after a restart, has lower ids than what was looked at meanwhile.
+sql($node, q~ALTER TABLE e_raw DISABLE TRIGGER USER~);
+sql($node, q~BEGIN; INSERT INTO e_raw (source, payload) VALUES ('here', '{"at": "2026-01-05", "id": "p1"}'); PREPARE TRANSACTION 'p'~);
+$node->safe_psql('source', q~INSERT INTO e_raw VALUES ('applied', '{"at": "2026-01-05", "id": "a3"}')~);
+arrived(50 + 1 + 2002 + 2, 'a row with a higher id arrives');
+sql($node, 'CALL event_pipeline.run_maintenance()') for 1 .. 3;
+$node->restart;
+sql($node, 'CALL event_pipeline.run_maintenance()') for 1 .. 3;
+sql($node, q~COMMIT PREPARED 'p'~);
+taken(2106 + 2, 2, 'what was prepared is ingested once it is committed');
 
 $node->safe_psql('postgres', 'ALTER SUBSCRIPTION s DISABLE; ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s');
 undamaged($node);
