@@ -180,6 +180,7 @@ message_names(const EpProtoSchema *schema)
 	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* One that this snapshot does not see, of who registered while we waited, makes it a serialization failure. */
 static void
 insert_version(const char *subject, int version, bytea *set, const char *compatibility, const char *digest,
 			   const EpProtoSchema *schema)
@@ -187,7 +188,7 @@ insert_version(const char *subject, int version, bytea *set, const char *compati
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._protobuf_schema "
 		"(subject, version, descriptor_set, compatibility, digest, messages, registered_by) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		"VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (subject, version) DO NOTHING",
 		7,
 		{TEXTOID, INT4OID, BYTEAOID, TEXTOID, TEXTOID, TEXTARRAYOID, NAMEOID}};
 	NameData role;
