@@ -50,7 +50,7 @@ CREATE FUNCTION protobuf_to_jsonb(message_type text, payload bytea, subject text
     always_print_fields boolean DEFAULT false) RETURNS jsonb
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_jsonb';
 COMMENT ON FUNCTION protobuf_to_jsonb(text, bytea, text, int, boolean) IS
-'as protobuf_to_json, as jsonb';
+'as protobuf_to_json, as jsonb. Stable, not immutable: the registry can change';
 
 CREATE FUNCTION json_to_protobuf(message_type text, doc json, subject text DEFAULT NULL, version int DEFAULT NULL,
     ignore_unknown boolean DEFAULT false) RETURNS bytea
@@ -63,7 +63,7 @@ CREATE FUNCTION jsonb_to_protobuf(message_type text, doc jsonb, subject text DEF
     ignore_unknown boolean DEFAULT false) RETURNS bytea
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_jsonb_to_protobuf';
 COMMENT ON FUNCTION jsonb_to_protobuf(text, jsonb, text, int, boolean) IS
-'as json_to_protobuf, from jsonb, which has kept the last of two members of one name and knows no negative zero';
+'as json_to_protobuf, from jsonb, which has kept the last of two members of one name and knows no negative zero. Stable, not immutable: the registry can change';
 
 -- What the conformance suite of protobuf looks at; of no use to anybody else.
 CREATE FUNCTION _protobuf_roundtrip(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL) RETURNS bytea
@@ -76,17 +76,17 @@ CREATE FUNCTION protobuf_get(message_type text, payload bytea, path text) RETURN
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_get';
 COMMENT ON FUNCTION protobuf_get(text, bytea, text) IS
 'one field of a protobuf message by its path (device.serial), as ->> would give it; NULL when it is absent. The messages on the way must be well formed
-on the wire and have their required fields; what stands beside the path is not decoded';
+on the wire and have their required fields; what stands beside the path is not decoded. Stable, not immutable: the registry can change';
 
 CREATE FUNCTION protobuf_to_record(message_type text, payload bytea, subject text DEFAULT NULL, version int DEFAULT NULL) RETURNS record
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_to_record';
 COMMENT ON FUNCTION protobuf_to_record(text, bytea, text, int) IS
 'chosen fields of a protobuf message, typed, in one pass: FROM protobuf_to_record(type, payload) AS r(event_id text, device_serial text, occurred_at timestamptz).
 A column has the name of a field, its JSON name, a path in double quotes, or the name that protobuf_fields gives, and the type that it gives; jsonb takes a message whole.
-Times are cut to microseconds. Fields without a column are stepped over, not decoded';
+Times are cut to microseconds. Fields without a column are stepped over, not decoded. Stable, not immutable: the registry can change';
 
 CREATE FUNCTION protobuf_fields(message_type text, OUT path text, OUT "column" text, OUT number int, OUT type text, OUT comment text)
     RETURNS SETOF record
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_fields';
 COMMENT ON FUNCTION protobuf_fields(text) IS
-'the columns that a message type gives in a flattened row: path, column name (before clashes are settled), field number, type, comment of the .proto file';
+'the columns that a message type gives in a flattened row: path, column name (before clashes are settled), field number, type, comment of the .proto file. Stable, not immutable: the registry can change';

@@ -4,7 +4,7 @@
  *
  * The first byte picks what the rest is.  What decodes must also have a JSON form, and every path of it
  * must be readable; parsed and serialized again, it says the same.  A message made of JSON says the same
- * as what is made of its own JSON.
+ * as what is made of its own JSON.  Fields that are read alone say what they say among all.
  */
 #include "fuzz.h"
 
@@ -235,6 +235,104 @@ decode_one(const EpProtoMessage *message, const uint8_t *data, size_t size, bool
 	return code;
 }
 
+/* ---- chosen fields, as protobuf_to_record() reads them ---- */
+
+/* Paths in both message types, or one; those with a '*' are to stay whole. */
+static const char *const choices[] = {"str",   "inner.b",  "*inner.again", "r_i32", "m_int",    "at",  "took",
+									  "w_str", "*c_inner", "c_int",        "any",   "*r_inner", "id",  "size",
+									  "sizes", "part.y",   "by_name",      "p_int", "n",        "note"};
+
+static void
+choose(EpPathTree *paths, uint32_t mask, EpArena *lasting)
+{
+	for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
+	{
+		bool whole = choices[i][0] == '*';
+		EpPath *path;
+
+		if ((mask >> i & 1) == 0)
+			continue;
+		path = ep_path_from_text(paths, choices[i] + whole, lasting);
+		MUST(path != NULL);
+		if (whole)
+			path->type = EP_TYPE_JSONB;
+	}
+}
+
+/* What the fields of an event at the leaves of a choice are, in one number; absent ones are nothing. */
+static uint64_t
+chosen_sum(const EpEvent *event, uint32_t mask, EpArena *arena)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t f = 0; f < event->field_count; f++)
+		for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
+			if ((mask >> i & 1) != 0 && event->fields[f].value.kind != EP_NULL &&
+				strcmp(ep_path_to_text(event->fields[f].path, arena), choices[i]) == 0)
+				sum += fuzz_value(&event->fields[f].value, event->fields[f].value.kind + i * 1000 + 7);
+	return sum;
+}
+
+static EpCode
+decode_chosen(const EpProtoMessage *message, const uint8_t *data, size_t size, bool picks, uint32_t mask,
+			  uint64_t *sum)
+{
+	const char *const options[] = {"framing", "none", "partial", "true", "picks", picks ? "true" : "false",
+								   NULL};
+	EpPathTree paths;
+	EpArena arena, lasting;
+	EpDecoder decoder = {.format = &ep_protobuf_format,
+						 .schema = message,
+						 .paths = &paths,
+						 .options = options,
+						 .arena = &arena,
+						 .payload = &arena,
+						 .lasting = &lasting};
+	EpEvent event;
+	EpCode code;
+
+	MUST(ep_path_tree_init(&paths, ep_malloc_allocator, 500));
+	ep_arena_init(&arena, ep_malloc_allocator, (size_t) 64 << 20);
+	ep_arena_init(&lasting, ep_malloc_allocator, (size_t) 64 << 20);
+	if (picks)
+		choose(&paths, mask, &lasting);
+	MUST(ep_protobuf_format.begin(&decoder) == EP_OK);
+	MUST(ep_protobuf_format.open(&decoder, (const char *) data, size) == EP_OK);
+	code = ep_protobuf_format.next(&decoder, &event);
+	if (code == EP_OK)
+		*sum = chosen_sum(&event, mask, &arena);
+	else
+		MUST(decoder.error.code == code && decoder.error.message != NULL);
+	MUST(code != EP_OK || !picks || event.unknown_count == 0);
+	ep_arena_free(&arena);
+	ep_arena_free(&lasting);
+	ep_path_tree_free(&paths);
+	return code;
+}
+
+/* Fields that are chosen are what they are when all are read; the others are stepped over. */
+static void
+fuzz_picks(const EpProtoMessage *message, const uint8_t *data, size_t size)
+{
+	uint8_t *payload;
+	uint64_t all = 0, some = 0;
+	uint32_t mask;
+
+	if (size < 3)
+		return;
+	mask = data[0] | (uint32_t) data[1] << 8 | (uint32_t) data[2] << 16;
+	payload = malloc(size - 2);
+	memcpy(payload, data + 3, size - 3);
+	if (decode_chosen(message, payload, size - 3, false, mask, &all) == EP_OK)
+	{
+		MUST(decode_chosen(message, payload, size - 3, true, mask, &some) == EP_OK);
+		MUST(all == some);
+	}
+	else
+		(void) decode_chosen(message, payload, size - 3, true, mask, &some);
+	free(payload);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -253,7 +351,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_set(data + 1, size - 1);
 			break;
 		case 1:
-			(void) fuzz_decode(&ep_protobuf_format, message, NULL, data + 1, size - 1);
+			if ((data[0] & 16) != 0)
+				fuzz_picks(message, data + 1, size - 1);
+			else
+				(void) fuzz_decode(&ep_protobuf_format, message, NULL, data + 1, size - 1);
 			break;
 		case 2:
 			(void) fuzz_decode(&ep_protobuf_format, message, delimited, data + 1, size - 1);
