@@ -154,7 +154,35 @@ CREATE FUNCTION insert_beside() RETURNS text LANGUAGE sql AS $$ INSERT INTO inge
 CREATE INDEX second ON app_raw USING event_pipeline_rows (raw_id);
 INSERT INTO app_raw (payload) SELECT insert_beside();
 SELECT count(*) FROM app WHERE note = 'one';
+-- Nor many in a load: REINDEX CONCURRENTLY makes a second one for a while.
+INSERT INTO app_raw (payload) SELECT '{"ts": "1999-02-06T00:00:00Z", "note": "indexed twice"}' FROM generate_series(1, 25000);
+SELECT count(*), count(DISTINCT _ep_raw_id) FROM app WHERE note = 'indexed twice';
+DELETE FROM app_raw WHERE raw_id IN (SELECT _ep_raw_id FROM app WHERE note = 'indexed twice');
+DELETE FROM app WHERE note = 'indexed twice';
 DROP INDEX second;
+
+-- A load is not taken where a part of it is rolled back alone.
+BEGIN;
+SELECT event_pipeline.create_stream('load', 'json', event_time => 'ts');
+INSERT INTO load_raw (payload) VALUES ('{"ts": "1999-02-06T00:00:00Z", "i": 0}');
+CREATE FUNCTION part_in_vain(i int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    IF i = 15000 THEN
+        BEGIN
+            INSERT INTO ingest_capture.load_raw_default (raw_id, received_at, payload)
+            SELECT -k, '1999-01-01', '{"ts": "1999-02-06T00:00:00Z", "i": -1}' FROM generate_series(1, 10000) k;
+            RAISE EXCEPTION 'no';
+        EXCEPTION WHEN raise_exception THEN
+            NULL;
+        END;
+    END IF;
+    RETURN format('{"ts": "1999-02-06T00:00:00Z", "i": %s}', i);
+END
+$$;
+INSERT INTO load_raw (payload) SELECT part_in_vain(i) FROM generate_series(1, 28000) i;
+COMMIT;
+SELECT count(*), count(DISTINCT i), min(i), max(i), (SELECT count(*) FROM event_pipeline.verify('load')) AS faults FROM load;
+SELECT event_pipeline.drop_stream('load');
 
 -- The index answers nothing, and is as good after it was made again.
 SET enable_seqscan = off;

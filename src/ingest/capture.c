@@ -9,6 +9,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
+#include "executor/spi.h"
 #include "partitioning/partdesc.h"
 #include "ingest/worker.h"
 #include "utils/hsearch.h"
@@ -72,6 +73,7 @@ static EpCapture *open_captures = NULL; /* innermost first */
 static void rewind_rows(EpRawSource *source);
 static bool next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *row);
 static void mark_row(EpRawSource *source);
+static void take(EpCapture *capture);
 
 /* ---- noting ---- */
 
@@ -146,33 +148,62 @@ find_open_of_leaf(Oid leaf)
 	return capture;
 }
 
-EpCapture *
+/* Twice in a row: somebody has made a second index, or makes the first one anew beside us. */
+static bool
+is_noted(const EpCapture *capture, Oid leaf, ItemPointer place)
+{
+	const Run *run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
+
+	return run != NULL && run->leaf == leaf && run->block == ItemPointerGetBlockNumber(place) &&
+		   run->last == ItemPointerGetOffsetNumber(place);
+}
+
+static void
+note(EpCapture *capture, Oid leaf, ItemPointer place)
+{
+	BlockNumber block = ItemPointerGetBlockNumber(place);
+	OffsetNumber offset = ItemPointerGetOffsetNumber(place);
+	Run *run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
+
+	capture->rows++;
+	if (run != NULL && !capture->new_run && run->block == block && run->leaf == leaf &&
+		run->last + 1 == offset)
+	{
+		run->last = offset;
+		return;
+	}
+	if (capture->count == capture->capacity)
+	{
+		capture->capacity *= 2;
+		capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
+	}
+	capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
+	capture->new_run = false;
+}
+
+/* What a subtransaction would write of them could be rolled back without them. */
+static bool
+is_load(const EpCapture *capture)
+{
+	return capture->rows >= LOAD_ROWS && capture->load != EP_LOAD_STOPPED &&
+		   capture->subid == GetCurrentSubTransactionId();
+}
+
+void
 ep_capture_row(Oid leaf, ItemPointer place)
 {
 	EpCapture *capture = find_open_of_leaf(leaf);
-	BlockNumber block = ItemPointerGetBlockNumber(place);
-	OffsetNumber offset = ItemPointerGetOffsetNumber(place);
-	Run *run;
 
-	if (capture == NULL)
-		return NULL;
-	run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
-	if (run != NULL && run->leaf == leaf && run->block == block && run->last == offset)
-		return NULL; /* noted: somebody has made a second index */
-	if (run != NULL && !capture->new_run && run->block == block && run->leaf == leaf &&
-		run->last + 1 == offset)
-		run->last = offset;
-	else
+	if (capture == NULL || is_noted(capture, leaf, place))
+		return;
+	if (is_load(capture))
 	{
-		if (capture->count == capture->capacity)
-		{
-			capture->capacity *= 2;
-			capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
-		}
-		capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
-		capture->new_run = false;
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "could not connect to SPI");
+		take(capture);
+		SPI_finish();
 	}
-	return ++capture->rows >= LOAD_ROWS && capture->load != EP_LOAD_STOPPED ? capture : NULL;
+	note(capture, leaf, place);
 }
 
 void
@@ -448,8 +479,12 @@ forget_taken(EpCapture *capture)
 	capture->marked_run = 0;
 }
 
-void
-ep_capture_take(EpCapture *capture)
+/*
+ * Take the waiting rows while nothing is missing for them, unless columns would have to be made beside us: what is
+ * left then waits for the end.  Connected to SPI.
+ */
+static void
+take(EpCapture *capture)
 {
 	MemoryContext old = MemoryContextSwitchTo(capture->context);
 
@@ -499,7 +534,7 @@ void
 ep_capture_finish(EpCapture *capture)
 {
 	if (capture->load == EP_LOAD_GOES_ON || is_single(capture) || is_load_of_blobs(capture))
-		ep_capture_take(capture);
+		take(capture);
 	find_stream(capture); /* again: a run that has stopped leaves marks on the stream as it is cached */
 	if (capture->count > 0)
 		ep_ingest_run(capture->stream, &capture->source, &capture->counters);

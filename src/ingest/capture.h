@@ -9,7 +9,7 @@
  * bytes are a load as well, which shows only at the end.
  *
  *	  BEFORE STATEMENT   ep_capture_open
- *	  each row           ep_capture_row, now and then ep_capture_take
+ *	  each row           ep_capture_row, which now and then takes those before it
  *	  AFTER STATEMENT    ep_capture_close, ep_capture_finish
  *
  * Statements nest (a function that the statement calls may insert, too): each has its own capture, the
@@ -34,19 +34,13 @@ typedef enum EpLoadState
 extern void ep_capture_open(Oid raw_table);
 
 /*
- * A row was stored; nothing is noted when no statement on the raw table is open (the row was moved, say).  Not NULL: so many
- * rows wait that they may be taken now.
+ * A row was stored; nothing is noted when no statement on the raw table is open (the row was moved, say).  When many wait, they
+ * are taken first: this one may still be refused, by another index.
  */
-extern EpCapture *ep_capture_row(Oid leaf, ItemPointer place);
+extern void ep_capture_row(Oid leaf, ItemPointer place);
 
 /* A raw row was deleted, or is on its way to another partition. */
 extern void ep_capture_departure(Oid raw_table, int64 raw_id);
-
-/*
- * Take the waiting rows while nothing is missing for them, unless columns would have to be made beside us: what is
- * left then waits for the end.  The caller has connected to SPI.
- */
-extern void ep_capture_take(EpCapture *capture);
 
 /*
  * The statement has ended: what it stored, or NULL when nothing.  No longer open: rows that come while it is being

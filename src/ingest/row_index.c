@@ -8,7 +8,6 @@
 
 #include "access/amapi.h"
 #include "commands/vacuum.h"
-#include "executor/spi.h"
 #include "ingest/capture.h"
 #include "utils/rel.h"
 
@@ -23,26 +22,12 @@ build_empty(Relation index)
 {
 }
 
-/* A load: take what it has brought so far. */
-static void
-take(EpCapture *capture)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	ep_capture_take(capture);
-	SPI_finish();
-}
-
 static bool
 insert(Relation index, Datum *values, bool *isnull, ItemPointer place, Relation heap, IndexUniqueCheck unique,
 	   bool unchanged, IndexInfo *info)
 {
-	EpCapture *capture = NULL;
-
 	if (!unchanged) /* else it is what an UPDATE makes of a row */
-		capture = ep_capture_row(RelationGetRelid(heap), place);
-	if (capture != NULL)
-		take(capture);
+		ep_capture_row(RelationGetRelid(heap), place);
 	return false;
 }
 
