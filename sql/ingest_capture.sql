@@ -190,6 +190,15 @@ SELECT count(*) FROM other WHERE id = 2;
 RESET enable_seqscan;
 VACUUM other;
 REINDEX TABLE app_raw;
+-- The planner goes on knowing how many rows there are.
+CREATE TABLE many AS SELECT id::bigint FROM generate_series(1, 1000) id;
+CREATE INDEX ON many USING event_pipeline_rows (id);
+SELECT reltuples FROM pg_class WHERE oid = 'many'::regclass;
+ANALYZE many;
+VACUUM FULL many;
+REINDEX TABLE many;
+SELECT reltuples FROM pg_class WHERE oid = 'many'::regclass;
+DROP TABLE many;
 INSERT INTO app_raw (payload) VALUES ('{"ts": "1999-02-07T00:00:00Z", "note": "after REINDEX"}');
 SELECT count(*) FROM app WHERE note = 'after REINDEX';
 CREATE TRIGGER wrong AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION event_pipeline._ingest();
