@@ -102,6 +102,18 @@ INSERT INTO app_raw (payload) VALUES ('[{"t": "2026-01-01T00:00:00Z", "k": 6}, {
 SELECT k, evens FROM app WHERE k > 5;
 DROP TRIGGER nothing ON app;
 ALTER TABLE app ALTER COLUMN evens DROP DEFAULT;
+-- and one that a row has no room for, with all the others
+CREATE TABLE ingest_refusal.wide_columns AS SELECT 'd' || n AS name FROM generate_series(1, 1000) n;
+SELECT create_stream('wide', 'json', event_time => 't');
+INSERT INTO wide_raw (payload) VALUES ('{"t": "2026-01-01T00:00:00Z", "k": 1}');
+DO $$ BEGIN EXECUTE (SELECT 'ALTER TABLE wide ' || string_agg(format('ADD COLUMN %I bigint DEFAULT %s', name, CASE name WHEN 'd1' THEN '1' ELSE 'NULL' END), ', ') FROM wide_columns); END $$;
+INSERT INTO wide_raw (payload) VALUES ('{"t": "2026-01-01T00:00:00Z", "k": 2}');
+DO $$ BEGIN EXECUTE (SELECT 'ALTER TABLE wide ' || string_agg(format('ALTER COLUMN %I SET DEFAULT 1', name), ', ') FROM wide_columns); END $$;
+INSERT INTO wide_raw (payload) SELECT json_build_object('t', '2026-01-01T00:00:00Z', 'k', 3);
+INSERT INTO wide_raw (payload) SELECT (json_build_object('t', '2026-01-01T00:00:00Z', 'k', 4)::jsonb || jsonb_object_agg('f' || n, n))::text FROM generate_series(1, 60) n;
+SELECT k FROM wide ORDER BY k;
+SELECT stage, sqlstate, message ~ 'row is too big' AS too_big FROM rejected WHERE stream = 'wide';
+SELECT drop_stream('wide');
 -- a partition that a user partitioned further may have no place for an event
 CREATE TABLE by_k (LIKE app) PARTITION BY LIST (k);
 ALTER TABLE app ATTACH PARTITION by_k FOR VALUES FROM ('2026-02-01') TO ('2026-02-02');

@@ -16,6 +16,7 @@
  */
 #include "ingest/batch.h"
 
+#include "access/detoast.h"
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -45,6 +46,9 @@
 /* With so many rows in one go, a leaf's writing is kept to a ring of buffers. */
 #define BULK_ROWS 100
 
+/* What row.c leaves of a page's room for what an event does not fill. */
+#define DEFAULTS_ROOM 128
+
 typedef enum LeafMode
 {
 	LEAF_PLAIN,   /* nothing can refuse a row */
@@ -71,7 +75,8 @@ typedef struct EpWriter
 	Relation relation;
 	bool by_sql;              /* all rows go to the table itself, as to a leaf that is LEAF_SQL */
 	List *defaults;           /* of Default */
-	bool defaults_can_refuse; /* one of them is no constant */
+	int defaults_width;       /* bytes that constants take in a row at most */
+	bool defaults_can_refuse; /* one of them is no constant, or they may make a row too wide */
 	List *leaves;
 	Leaf *last;
 	/* NULL until something needs them */
@@ -126,6 +131,13 @@ executor_info(EpIngest *ingest, EpWriter *writer, Relation relation)
 	return info;
 }
 
+/* With the padding before it, once TOAST has done what it can. */
+static int
+width_in_row(Form_pg_attribute attribute)
+{
+	return MAXALIGN(attribute->attlen > 0 ? attribute->attlen : TOAST_POINTER_SIZE);
+}
+
 /* A value for what an event does not fill.  Planning evaluates what is immutable in it. */
 static void
 add_default(EpIngest *ingest, EpWriter *writer, AttrNumber attnum)
@@ -144,6 +156,10 @@ add_default(EpIngest *ingest, EpWriter *writer, AttrNumber attnum)
 	{
 		entry->value = ((Const *) expression)->constvalue;
 		entry->isnull = ((Const *) expression)->constisnull;
+		if (!entry->isnull)
+			writer->defaults_width +=
+				width_in_row(TupleDescAttr(RelationGetDescr(writer->relation), attnum - 1));
+		writer->defaults_can_refuse |= writer->defaults_width > DEFAULTS_ROOM;
 	}
 	else
 	{
