@@ -119,7 +119,7 @@ WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT')
 GROUP BY s.stream_id, s.event_table, s.format, lag.histogram;
 COMMENT ON VIEW stream_stats IS 'what each stream has taken in, from counters: never a scan of events';
 COMMENT ON COLUMN stream_stats.events IS 'typed + rejected + duplicates + discarded';
-COMMENT ON COLUMN stream_stats.rescued IS 'attributes kept in _ep_rescued instead of a column';
+COMMENT ON COLUMN stream_stats.rescued IS 'attributes that were kept in _ep_rescued instead of a column when they came; wanted_columns lists what is there still';
 
 COMMENT ON COLUMN stream_stats.rejected_at IS 'rejected, by stage: {"decode": 3, "time": 1}; null when nothing was';
 COMMENT ON COLUMN stream_stats.ddl IS 'how many changes of its tables the stream made: lines of schema_log that were not deferred';
