@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "executor/spi.h"
+#include "ingest/statement.h"
 #include "partitioning/partdesc.h"
 #include "ingest/worker.h"
 #include "utils/hsearch.h"

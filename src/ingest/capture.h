@@ -19,7 +19,7 @@
 #ifndef EP_INGEST_CAPTURE_H
 #define EP_INGEST_CAPTURE_H
 
-#include "ingest/statement.h"
+#include "ingest/state.h"
 
 typedef struct EpCapture EpCapture;
 

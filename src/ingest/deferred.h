@@ -5,7 +5,7 @@
 #ifndef EP_INGEST_DEFERRED_H
 #define EP_INGEST_DEFERRED_H
 
-#include "ingest/statement.h"
+#include "ingest/state.h"
 #include "utils/rel.h"
 
 /* Those of a table are asked at once, for the rest of the transaction, here and in partitions. */

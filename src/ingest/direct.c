@@ -15,7 +15,10 @@
  */
 #include "ingest/batch.h"
 
+#include "ingest/passes.h"
+#include "ingest/place.h"
 #include "ingest/survey.h"
+#include "ingest/walk.h"
 
 /* Is nothing missing, and a writer there for the columns as they are now? */
 static bool

@@ -12,6 +12,7 @@
 
 #include "ingest/caps.h"
 #include "ingest/gather.h"
+#include "ingest/passes.h"
 #include "ingest/survey.h"
 #include "ingest/worker.h"
 #include "schema/attempt.h"

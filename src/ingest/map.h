@@ -9,7 +9,7 @@
 #ifndef EP_INGEST_MAP_H
 #define EP_INGEST_MAP_H
 
-#include "ingest/statement.h"
+#include "ingest/state.h"
 
 /*
  * After the survey, before columns are made: wishes for members of such objects give way to one for the object.  Pass

@@ -4,6 +4,7 @@
  */
 #include "ingest/outcome.h"
 
+#include "ingest/account.h"
 #include "schema/journal.h"
 
 /* Which quarter hours the rollups have to look at again. */

@@ -6,7 +6,7 @@
 #define EP_INGEST_RAW_ROWS_H
 
 #include "ingest/scan.h"
-#include "ingest/statement.h"
+#include "ingest/state.h"
 #include "utils/array.h"
 #include "utils/hsearch.h"
 

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "ingest/statement.h"
 #include "schema/catalog.h"
 #include "schema/relation.h"
 #include "schema/registry.h"

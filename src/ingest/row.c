@@ -5,6 +5,7 @@
 #include "ingest/batch.h"
 
 #include "access/htup_details.h"
+#include "ingest/place.h"
 #include "schema/datum.h"
 #include "ingest/survey.h"
 #include "ingest/unexpected.h"

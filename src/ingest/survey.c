@@ -9,7 +9,10 @@
 #include "ingest/survey.h"
 
 #include "ingest/map.h"
+#include "ingest/passes.h"
+#include "ingest/place.h"
 #include "ingest/unexpected.h"
+#include "ingest/walk.h"
 
 /* More new attributes than this in one statement are rescued unseen. */
 #define MAX_WISHES 10000

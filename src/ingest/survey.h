@@ -5,7 +5,8 @@
 #ifndef EP_INGEST_SURVEY_H
 #define EP_INGEST_SURVEY_H
 
-#include "ingest/statement.h"
+#include "ingest/place.h"
+#include "ingest/state.h"
 
 /*
  * Values that have no column yet: of a path that is new, or misfits.  Those of one path whose types do not join are

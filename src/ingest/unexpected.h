@@ -7,7 +7,7 @@
 #ifndef EP_INGEST_UNEXPECTED_H
 #define EP_INGEST_UNEXPECTED_H
 
-#include "ingest/statement.h"
+#include "ingest/state.h"
 
 /*
  * An attribute that has no column yet.  Under evolve the column stays as it is; else its state says what becomes of

@@ -5,7 +5,7 @@
 #ifndef EP_INGEST_WANTED_H
 #define EP_INGEST_WANTED_H
 
-#include "ingest/statement.h"
+#include "ingest/state.h"
 
 /* A value of this path is kept beside the columns of an event of that time; reason is a static string. */
 extern void ep_wanted_note(EpIngest *ingest, EpTargetWork *work, const EpField *field, const char *reason,

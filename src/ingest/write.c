@@ -4,6 +4,10 @@
  */
 #include "ingest/batch.h"
 
+#include "ingest/account.h"
+#include "ingest/passes.h"
+#include "ingest/place.h"
+#include "ingest/walk.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
