@@ -57,7 +57,7 @@ append_path(Walk *walk, EpPath *path)
 {
 	EpProtoLacks *lacks = walk->lacks;
 
-	if (lacks->count == NOTES_MAX)
+	if (!lacks->full && lacks->count == NOTES_MAX)
 	{
 		ep_protobuf_lacks_settle(lacks);
 		lacks->full = lacks->count > NOTES_MAX / 2;
@@ -230,7 +230,7 @@ ep_protobuf_lacks_add(EpProtoLacks *lacks, EpDecoder *decoder, EpPath *place, co
 {
 	Walk walk = {.lacks = lacks, .decoder = decoder, .place = place, .key = "#", .length = 1};
 
-	return walk_record(&walk, field, record);
+	return lacks->full || walk_record(&walk, field, record);
 }
 
 static int
