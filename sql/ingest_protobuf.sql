@@ -84,6 +84,14 @@ SELECT rejected, typed FROM replay('framed', ARRAY[4]);
 SELECT event_id, kind FROM framed ORDER BY 1;
 SELECT * FROM verify('framed', NULL);
 SELECT drop_stream('framed');
+-- A stream keeps the subject that alone defined its type when it was made, whoever defines it later.
+DELETE FROM event_pipeline._protobuf_schema_id;
+DELETE FROM event_pipeline._protobuf_schema WHERE subject = 'shop writer';
+SELECT create_stream('kept', 'protobuf', 'shop.Event');
+SELECT register_protobuf('shop writer', decode(:'second', 'base64'));
+INSERT INTO kept_raw (payload) SELECT json_to_protobuf('shop.Event', '{"event_id": "k"}', 'shop');
+SELECT k.event_id, s.settings FROM kept k, streams s WHERE s.stream::text = 'kept';
+SELECT drop_stream('kept');
 DELETE FROM event_pipeline._protobuf_schema_id;
 DELETE FROM event_pipeline._protobuf_schema WHERE subject LIKE 'shop%';
 DROP SCHEMA protobuf_stream CASCADE;

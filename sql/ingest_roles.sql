@@ -82,6 +82,8 @@ SELECT event_pipeline.create_stream('ok', 'json');
 SELECT event_pipeline.create_stream('ok', 'json');
 SELECT event_pipeline.drop_stream('no_such_stream');
 SELECT event_pipeline.alter_stream('ok', settings => '{"max_column": 6}');
+SELECT event_pipeline.alter_stream('ok', settings => '{"max_columns": "many"}');
+SELECT event_pipeline.alter_stream('ok', settings => '[]');
 SELECT event_pipeline.alter_stream('ok', settings => '{"max_columns": 6, "no_such_setting": null}');
 INSERT INTO ok_raw (payload) VALUES ('{"a":1,"b":2}');
 SELECT a, _ep_rescued FROM ok;

@@ -16,6 +16,7 @@
 #include "schema/protobuf.h"
 #include "schema/relation.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
 EP_FUNCTION(ep_stream_register);
@@ -98,6 +99,21 @@ setting(Datum settings, const char *name)
 	return ep_catalog_text(0, 1);
 }
 
+/* A limit that is no number would fail whoever reads the stream, far from here. */
+static void
+check_numbers(Datum settings)
+{
+	static EpStatement statement = {
+		"SELECT k FROM pg_catalog.jsonb_each_text($1) s(k, v) WHERE k OPERATOR(pg_catalog.~) '^(max_.*|lock_budget_ms)$'"
+		" AND v OPERATOR(pg_catalog.!~) '^-?[0-9]{1,18}$'",
+		1,
+		{JSONBOID}};
+
+	if (ep_catalog_read(&statement, &settings) > 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("setting \"%s\" must be a whole number", ep_catalog_text(0, 1))));
+}
+
 /* A misspelt setting would be kept and do nothing. What is null goes away, whatever its name. */
 static void
 check_settings(Datum settings)
@@ -109,6 +125,9 @@ check_settings(Datum settings)
 		1,
 		{JSONBOID}};
 
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(settings)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("settings must be a JSON object"),
+						errhint("For example: {\"max_columns\": 1000}")));
 	if (ep_catalog_read(&statement, &settings) > 0)
 		ereport(
 			ERROR,
@@ -117,6 +136,7 @@ check_settings(Datum settings)
 			 errhint(
 				 "The settings are: lock_budget_ms, max_columns, max_new_columns, "
 				 "max_new_partitions, max_tables_per_hour, max_columns_per_hour, max_map_keys, future_window, late_window, infer_timestamps.")));
+	check_numbers(settings);
 }
 
 static void
@@ -130,13 +150,19 @@ check_retention(FunctionCallInfo fcinfo, int argument)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a retention must not be negative")));
 }
 
+/*
+ * The only subject that defines the message type is written down: another one that defines it later would leave the stream
+ * without a schema.
+ */
 Datum
 ep_stream_register(PG_FUNCTION_ARGS)
 {
 	static EpStatement insert = {
 		"WITH s AS (INSERT INTO event_pipeline._stream (event_table, raw_table, id_table, format, message_type, event_time,"
 		" event_id, route_by, partition_interval, raw_retention, retention, settings, contract)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING stream_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $5 IS NULL THEN $12 ELSE"
+		" pg_catalog.jsonb_build_object('subject', (SELECT pg_catalog.min(subject) FROM event_pipeline._protobuf_schema"
+		" WHERE $5 OPERATOR(pg_catalog.=) ANY (messages))) OPERATOR(pg_catalog.||) $12 END, $13) RETURNING stream_id)"
 		" INSERT INTO event_pipeline._target (stream_id, route, relation, numbered)"
 		" SELECT stream_id, '', $1, $1::oid FROM s",
 		13,
