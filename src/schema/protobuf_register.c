@@ -158,13 +158,14 @@ check_successor(const char *subject, const EpProtoSchema *after, Compatibility m
 	if (found > 0)
 		newest = DatumGetInt32(ep_catalog_datum(0, 1, &isnull));
 	if (count > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
-				 errmsg("descriptor set is no compatible successor of version %d of protobuf subject \"%s\"",
-						newest, subject),
-				 errdetail("%s", detail.data),
-				 errhint("Mend the .proto file, or register with compatibility \"none\" if nobody holds data "
-						 "of the earlier versions.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_SCHEMA_DEFINITION),
+			 errmsg("descriptor set is no compatible successor of version %d of protobuf subject \"%s\"",
+					newest, subject),
+			 errdetail("%s", detail.data),
+			 errhint("Mend the .proto file, or register with compatibility \"none\" if the break is meant. "
+					 "In streams, renamed fields and enum values keep their columns and names.")));
 	return newest;
 }
 
