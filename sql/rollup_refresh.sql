@@ -183,9 +183,18 @@ UPDATE rollup_test.app_events SET article_id = 1;
 UPDATE rollup_test.app_events SET article_id = 0 WHERE event_time BETWEEN '2026-03-24' AND '2026-03-25';
 SELECT refresh_rollup('rollup_test.fragile') AS computed \gset
 SELECT :computed = buckets - dirty AS others_computed, dirty, last_error, failures, oldest_dirty_age >= '0' AS aged FROM rollup_status WHERE rollup = 'rollup_test.fragile'::regclass;
+-- Until it is tried again nothing has succeeded.
+UPDATE _rollup SET last_success = now() - interval '1 hour' WHERE relation = 'rollup_test.fragile'::regclass;
+SELECT _rollup_refresh(rollup_id, NULL, NULL, NULL, true) FROM _rollup WHERE relation = 'rollup_test.fragile'::regclass;
+SELECT dirty, failures, last_success < now() - interval '1 minute' AS succeeded_before FROM rollup_status WHERE rollup = 'rollup_test.fragile'::regclass;
 UPDATE rollup_test.app_events SET article_id = 1 WHERE article_id = 0;
 SELECT refresh_rollup('rollup_test.fragile');
 SELECT dirty, failures, last_success IS NOT NULL AS succeeded FROM rollup_status WHERE rollup = 'rollup_test.fragile'::regclass;
+-- A query that does not work any more can be altered.
+ALTER TABLE rollup_test.app_events RENAME COLUMN article_id TO article;
+SELECT alter_rollup('rollup_test.fragile', 'SELECT sum(1 / article) AS s FROM rollup_test.app_events WHERE event_time >= $1 AND event_time < $2');
+ALTER TABLE rollup_test.app_events RENAME COLUMN article TO article_id;
+SELECT alter_rollup('rollup_test.fragile', 'SELECT sum(1 / article_id) AS s FROM rollup_test.app_events WHERE event_time >= $1 AND event_time < $2');
 
 -- What a rollup cannot use is refused by name.
 CREATE FUNCTION rollup_test.try(query text, bucket interval DEFAULT '1 day') RETURNS text LANGUAGE plpgsql AS $$

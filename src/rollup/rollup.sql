@@ -535,10 +535,14 @@ AS $$
 DECLARE
     r     @extschema@._rollup;
     plain text := @extschema@._rollup_statement(new_query);
+    made  text;
 BEGIN
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id FOR UPDATE;
+    -- As the table has them: the old query may be the one that does not work any more.
+    SELECT format('SELECT %s FROM %s WHERE $1 < $2', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), r.relation) INTO made
+    FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attnum > 1 AND NOT a.attisdropped;
     IF ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(plain, r.search_path, r.time_zone) c)
-       <> ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(r.query, r.search_path, r.time_zone) c) THEN
+       <> ARRAY(SELECT (c.column_name, c.column_type)::text FROM @extschema@._rollup_columns(made, r.search_path, r.time_zone) c) THEN
         RAISE EXCEPTION 'the columns of rollup % cannot change', r.relation USING ERRCODE = 'datatype_mismatch',
             HINT = 'Keep their names, types and order, or drop the rollup and create it anew.';
     END IF;

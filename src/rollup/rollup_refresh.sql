@@ -137,7 +137,9 @@ BEGIN
         last_error = coalesce(problem, o.last_error),
         failures = CASE WHEN problem IS NULL THEN 0 ELSE o.failures + 1 END
     WHERE o.rollup_id = id AND (problem IS NOT NULL OR done > 0 OR NOT patient OR o.last_success IS NULL
-                                OR o.last_success < now() - interval '1 minute');
+                                OR o.last_success < now() - interval '1 minute')
+      -- A bucket that failed and waits for its next try is no success.
+      AND (problem IS NOT NULL OR NOT EXISTS (SELECT FROM @extschema@._rollup_bucket b WHERE b.rollup_id = id AND b.retry_at > now()));
     RETURN done;
 END
 $$;
