@@ -169,7 +169,7 @@ CREATE FUNCTION part_in_vain(i int) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     IF i = 15000 THEN
         BEGIN
-            INSERT INTO ingest_capture.load_raw_default (raw_id, received_at, payload)
+            INSERT INTO ingest_capture.load_raw_default (raw_id, received_at, payload) OVERRIDING SYSTEM VALUE
             SELECT -k, '1999-01-01', '{"ts": "1999-02-06T00:00:00Z", "i": -1}' FROM generate_series(1, 10000) k;
             RAISE EXCEPTION 'no';
         EXCEPTION WHEN raise_exception THEN

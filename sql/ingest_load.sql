@@ -100,10 +100,11 @@ SELECT create_stream('few_days', 'json', event_time => 't', settings => '{"max_n
 INSERT INTO few_days_raw (payload) SELECT json_build_object('t', timestamptz '2024-06-01Z' + n * interval '1 hour') FROM generate_series(0, 71) n;
 INSERT INTO few_days_raw (payload) SELECT json_build_object('t', timestamptz '2024-07-01Z' + n * interval '1 day') FROM generate_series(0, 4) n;
 SELECT event_time::date AS day, count(*) FROM few_days GROUP BY 1 ORDER BY 1;
--- one whose name is taken is not made, and the rejection says so, too
+-- one whose name is taken, as either major version of pg_partman would name it, is not made, and the rejection says so, too
 CREATE TABLE few_days_p2024_08_01 (t int);
+CREATE TABLE few_days_p20240801 (t int);
 INSERT INTO few_days_raw (payload) VALUES ('{"t": "2024-08-01T00:00:00Z"}');
 SELECT stream, count(*), message, detail FROM rejected WHERE stream IN ('quarters', 'few_days') GROUP BY 1, 3, 4 ORDER BY 2;
-DROP TABLE few_days_p2024_08_01;
+DROP TABLE few_days_p2024_08_01, few_days_p20240801;
 SELECT drop_stream(s) FROM unnest('{whole,load,checked,quarters,few_days}'::text[]) s;
 DROP SCHEMA ingest_load CASCADE;
