@@ -6,7 +6,6 @@
 #define EP_INGEST_BATCH_H
 
 #include "ingest/place.h"
-#include "ingest/state.h"
 
 #define EP_BATCH_ROWS 1000
 #define EP_EVENT_ID_MAX 207

@@ -6,7 +6,6 @@
 #define EP_INGEST_SURVEY_H
 
 #include "ingest/place.h"
-#include "ingest/state.h"
 
 /*
  * Values that have no column yet: of a path that is new, or misfits.  Those of one path whose types do not join are
