@@ -60,7 +60,7 @@ SELECT count(*) AS maintained FROM (
     SELECT run_maintenance(parent_table, p_jobmon => false) FROM part_config
     WHERE parent_table LIKE 'Part Test.%' AND parent_table NOT LIKE '%''%' AND partition_interval = '1 day') m;
 RESET client_min_messages;
-SELECT count(*) AS partitions FROM pg_inherits WHERE inhparent = '"Part Test"."Capitals And Spaces"'::regclass;
+SELECT count(*) >= 7 AS made_ahead FROM pg_inherits WHERE inhparent = '"Part Test"."Capitals And Spaces"'::regclass; -- one more in the second half of a day
 SELECT _partition_premake('"Part Test"."it''s ""quoted"""');
 
 -- Something else stands where a partition has to go.
