@@ -27,6 +27,17 @@ RESET ROLE;
 SELECT events, typed, rejected, duplicates FROM stream_stats WHERE stream = 'ev';
 SELECT id, early, filled_by FROM ev_k WHERE id > 30 ORDER BY id;
 DROP TRIGGER owner_fills ON ev_k;
+-- and the new owner's are the books, though most tables are still the old one's
+INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-01T00:00:00Z","id":34'), ('{"t":"2026-01-01T00:00:00Z","id":35,"kind":"k","a":"text"}');
+SET ROLE lifecycle_by_hand_new;
+SELECT events, typed, rejected, duplicates, missing FROM reconcile('ev', width => '36500 days');
+SELECT * FROM verify('ev', NULL);
+SELECT raw_rows, events, typed, rejected FROM replay('ev');
+RESET ROLE;
+SET ROLE lifecycle_by_hand_sender;
+SELECT reconcile('ev');
+SELECT _owners_follow('ev');
+RESET ROLE;
 CALL run_maintenance();
 SELECT count(*) > 15 AS many, count(*) FILTER (WHERE relowner <> 'lifecycle_by_hand_new'::regrole) AS of_others
 FROM pg_class WHERE relnamespace = 'lifecycle_by_hand'::regnamespace AND relkind IN ('r', 'p', 'v');
@@ -36,6 +47,21 @@ INSERT INTO ev_raw (payload) VALUES ('{"t":"2026-01-02T00:00:00Z","id":4,"a":4,"
 RESET ROLE;
 SELECT id, a, b, _ep_rescued FROM ev UNION ALL SELECT id, a, b, _ep_rescued FROM ev_k UNION ALL SELECT id, NULL, b, _ep_rescued FROM ev_new ORDER BY id;
 SELECT id, a, b FROM ev_bi ORDER BY id;
+-- who changes all tables of a stream as its new owner has them follow at once
+CREATE ROLE lifecycle_by_hand_third;
+GRANT USAGE, CREATE ON SCHEMA lifecycle_by_hand TO lifecycle_by_hand_third;
+GRANT SELECT, INSERT, UPDATE, DELETE ON part_config TO lifecycle_by_hand_third;
+SELECT create_stream('given', 'json', event_id => 'id', route_by => 'kind'), create_stream('dropped', 'json', route_by => 'kind');
+INSERT INTO given_raw (payload) VALUES ('{"id":1,"a":1}'), ('{"id":2,"a":1,"kind":"k"}');
+INSERT INTO dropped_raw (payload) VALUES ('{"a":1}'), ('{"a":1,"kind":"k"}');
+ALTER TABLE given OWNER TO lifecycle_by_hand_third;
+ALTER TABLE dropped OWNER TO lifecycle_by_hand_third;
+SET ROLE lifecycle_by_hand_third;
+SELECT rename_column('given', 'a', 'first');
+SELECT first FROM given_bi UNION ALL SELECT first FROM given_k_bi;
+SELECT drop_stream('dropped'), drop_stream('given');
+RESET ROLE;
+SELECT relname FROM pg_class WHERE relnamespace = 'lifecycle_by_hand'::regnamespace AND relname ~ 'given|dropped';
 
 -- Other names and schemas: pg_partman is told, views keep their names.
 CREATE SCHEMA lifecycle_by_hand_2;
@@ -113,5 +139,5 @@ SELECT drop_stream('fx');
 SET client_min_messages = warning;
 DROP SCHEMA lifecycle_by_hand CASCADE;
 DROP SCHEMA lifecycle_by_hand_2 CASCADE;
-DROP OWNED BY lifecycle_by_hand_new, lifecycle_by_hand_sender;
-DROP ROLE lifecycle_by_hand_new, lifecycle_by_hand_sender;
+DROP OWNED BY lifecycle_by_hand_new, lifecycle_by_hand_sender, lifecycle_by_hand_third;
+DROP ROLE lifecycle_by_hand_new, lifecycle_by_hand_sender, lifecycle_by_hand_third;

@@ -1,4 +1,5 @@
 -- Streams whose tables were dropped by DROP TABLE can be dropped by their name, or are forgotten by maintenance.
+\set VERBOSITY terse
 CREATE SCHEMA fg;
 SELECT event_pipeline.create_stream('fg."Odd one"', 'json', event_id => 'id', route_by => 'kind');
 INSERT INTO fg."Odd one_raw" (payload) VALUES ('{"id":1,"kind":"a"}'), ('bad');

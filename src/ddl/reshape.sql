@@ -31,6 +31,7 @@ BEGIN
     IF event_table IS NULL OR path IS NULL THEN
         RAISE EXCEPTION 'stream and path must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    PERFORM @extschema@._owners_follow(event_table);
     FOR target IN SELECT t.relation FROM @extschema@._stream_targets(event_table, route) t LOOP
         known := CASE WHEN column_name IS NULL THEN @extschema@._column_drop(target, path, route IS NULL)
                       ELSE @extschema@._column_rename(target, path, column_name) END;

@@ -72,10 +72,11 @@ CREATE FUNCTION refresh_view(stream text) RETURNS int
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    views int;
+    event_table regclass := @extschema@._stream_relation(stream);
+    views       int;
 BEGIN
-    SELECT pg_catalog.count(@extschema@._view_refresh(b.relation)) INTO views
-    FROM @extschema@._views_behind(@extschema@._stream_relation(stream)) b;
+    PERFORM @extschema@._owners_follow(event_table);
+    SELECT pg_catalog.count(@extschema@._view_refresh(b.relation)) INTO views FROM @extschema@._views_behind(event_table) b;
     RETURN views;
 END
 $$;

@@ -43,7 +43,7 @@ open_scan(EpRawRows *rows)
 	Datum values[3] = {ep_raw_rows_ids(rows), Int64GetDatum(rows->count > 0 ? rows->ids[0] : 0),
 					   Int64GetDatum(rows->count > 0 ? rows->ids[rows->count - 1] : 0)};
 
-	ep_scan_open(&rows->scan,
+	ep_scan_open(&rows->scan, ep_relation_owner(rows->stream->raw_relation),
 				 psprintf("SELECT raw_id, received_at, payload FROM %s WHERE raw_id = ANY ($1)"
 						  " AND raw_id BETWEEN $2 AND $3 ORDER BY raw_id",
 						  ep_relation_name(rows->stream->raw_relation)),
@@ -88,9 +88,9 @@ ep_raw_rows_ids(const EpRawRows *rows)
 }
 
 static uint64
-select_with(EpStream *stream, const char *sql, Datum ids)
+select_with(Oid table, const char *sql, Datum ids)
 {
-	EpRole saved = ep_role_enter_owner(stream->owner);
+	EpRole saved = ep_role_enter_owner_of(table);
 	Oid types[1] = {INT8ARRAYOID};
 
 	if (SPI_execute_with_args(sql, 1, types, &ids, NULL, false, 0) != SPI_OK_SELECT)
@@ -100,9 +100,9 @@ select_with(EpStream *stream, const char *sql, Datum ids)
 }
 
 uint64
-ep_raw_rows_select(const EpRawRows *rows, const char *sql)
+ep_raw_rows_select(const EpRawRows *rows, Oid table, const char *sql)
 {
-	return select_with(rows->stream, sql, ep_raw_rows_ids(rows));
+	return select_with(table, sql, ep_raw_rows_ids(rows));
 }
 
 void
@@ -117,7 +117,7 @@ ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids)
 	rows->stream = stream;
 	rows->scan.portal = NULL;
 	n = select_with(
-		stream,
+		stream->raw_relation,
 		psprintf("SELECT raw_id FROM %s WHERE raw_id = ANY ($1) AND raw_id IS NOT NULL ORDER BY raw_id",
 				 table),
 		PointerGetDatum(ids));

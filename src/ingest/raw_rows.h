@@ -51,8 +51,8 @@ extern void ep_raw_rows_close(EpRawRows *rows);
 /* The ids as bigint[]. */
 extern Datum ep_raw_rows_ids(const EpRawRows *rows);
 
-/* Run "... $1 ..." with the ids, as the owner of the stream's tables; results in SPI_tuptable, their number returned. */
-extern uint64 ep_raw_rows_select(const EpRawRows *rows, const char *sql);
+/* Read an event table by "... $1 ..." with the ids, as its owner; results in SPI_tuptable, their number returned. */
+extern uint64 ep_raw_rows_select(const EpRawRows *rows, Oid table, const char *sql);
 
 /* The next row of a scan over (raw_id, received_at, payload); for the next of an EpRawSource. */
 extern bool ep_raw_scan_next(EpScan *scan, MemoryContext row_context, EpRawRow *raw);

@@ -63,7 +63,9 @@ typedef struct Reconcile
 	EpRawSource source; /* first */
 	EpStream *stream;
 	EpScan raw;
-	KeyScan typed, rejected;
+	KeyScan *typed; /* one for each role that owns targets */
+	int typed_count;
+	KeyScan rejected;
 	HTAB *tallies;
 	Tally *tally;       /* of the current raw row */
 	TimestampTz oldest; /* what retention keeps; DT_NOBEGIN: everything */
@@ -98,6 +100,15 @@ has_key(KeyScan *keys, int64 raw_id, int32 seq)
 	return !keys->ended && keys->raw_id == raw_id && keys->seq == seq;
 }
 
+static bool
+has_row(Reconcile *reconcile, int64 raw_id, int32 seq)
+{
+	for (int i = 0; i < reconcile->typed_count; i++)
+		if (has_key(&reconcile->typed[i], raw_id, seq))
+			return true;
+	return false;
+}
+
 /* ---- events without a row ---- */
 
 static void
@@ -129,7 +140,7 @@ settle(Reconcile *reconcile)
 	for (int i = 0; i < count; i++)
 		ids[i] = CStringGetTextDatum(reconcile->unsettled[i].event_id);
 	values[0] = PointerGetDatum(construct_array(ids, count, TEXTOID, -1, false, TYPALIGN_INT));
-	ep_scan_open(&scan,
+	ep_scan_open(&scan, ep_relation_owner(reconcile->stream->id_table),
 				 psprintf("SELECT u.i FROM unnest($1) WITH ORDINALITY u(id, i)"
 						  " WHERE EXISTS (SELECT FROM %s t WHERE t.event_id = u.id)",
 						  ep_relation_name(reconcile->stream->id_table)),
@@ -180,7 +191,7 @@ count_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *event)
 	EpKeys keys;
 
 	tally->events++;
-	if (has_key(&reconcile->typed, raw->raw_id, seq))
+	if (has_row(reconcile, raw->raw_id, seq))
 	{
 		tally->typed++;
 		return;
@@ -241,20 +252,36 @@ next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *raw)
 	return true;
 }
 
-/* SELECT ... UNION ALL SELECT ... over all targets, ordered. */
+/* SELECT ... UNION ALL SELECT ... over all targets of an owner, ordered. */
 static char *
-typed_keys(EpStream *stream, const char *condition)
+typed_keys(EpStream *stream, Oid owner, const char *condition)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	for (int t = 0; t < stream->target_count; t++)
-		if (get_rel_name(stream->targets[t]->relation) != NULL)
+		if (ep_relation_owner(stream->targets[t]->relation) == owner)
 			appendStringInfo(&sql, "%sSELECT _ep_raw_id, _ep_seq FROM %s WHERE %s",
 							 sql.len > 0 ? " UNION ALL " : "", ep_relation_name(stream->targets[t]->relation),
 							 condition);
 	appendStringInfoString(&sql, " ORDER BY 1, 2");
 	return sql.data;
+}
+
+/* All have one owner, unless some were given away by hand. */
+static void
+open_typed(Reconcile *reconcile, Oid *types, Datum *values, const char *condition)
+{
+	EpStream *stream = reconcile->stream;
+	List *owners = NIL;
+	ListCell *owner;
+
+	for (int t = 0; t < stream->target_count; t++)
+		owners = list_append_unique_oid(owners, ep_relation_owner(stream->targets[t]->relation));
+	reconcile->typed = palloc0(sizeof(KeyScan) * list_length(owners));
+	foreach (owner, owners)
+		ep_scan_open(&reconcile->typed[reconcile->typed_count++].scan, lfirst_oid(owner),
+					 typed_keys(stream, lfirst_oid(owner), condition), 3, types, values, true);
 }
 
 /* Read and count; the conditions restrict raw rows and typed rows alike by $1 and $2; $3 is the width of a bucket. */
@@ -267,7 +294,6 @@ run(Reconcile *reconcile, Oid *types, Datum *values, const char *raw_condition, 
 		.keysize = sizeof(TimestampTz), .entrysize = sizeof(Tally), .hcxt = CurrentMemoryContext};
 	Oid stream_type[1] = {INT4OID};
 	Datum stream_id[1] = {Int32GetDatum(stream->id)};
-	EpRole saved;
 	int pinned = ep_settings_pin();
 
 	reconcile->source = (EpRawSource){rewind_rows, next_row};
@@ -277,16 +303,13 @@ run(Reconcile *reconcile, Oid *types, Datum *values, const char *raw_condition, 
 	reconcile->tallies =
 		hash_create("event_pipeline tallies", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	reconcile->oldest = ep_clock_oldest_kept(stream);
-	saved = ep_role_enter_extension();
-	ep_scan_open(&reconcile->rejected.scan,
+	ep_scan_open(&reconcile->rejected.scan, ep_catalog_owner(),
 				 "SELECT raw_id, seq FROM event_pipeline._rejection"
 				 " WHERE stream_id = $1 AND raw_id IS NOT NULL AND seq IS NOT NULL ORDER BY raw_id, seq",
 				 1, stream_type, stream_id, true);
-	ep_role_leave(saved);
-	saved = ep_role_enter_owner(stream->owner);
-	ep_scan_open(&reconcile->typed.scan, typed_keys(stream, typed_condition), 3, types, values, true);
+	open_typed(reconcile, types, values, typed_condition);
 	ep_scan_open(
-		&reconcile->raw,
+		&reconcile->raw, ep_relation_owner(stream->raw_relation),
 		psprintf("SELECT raw_id, received_at, payload, date_bin($3, received_at, '2000-01-03 00:00+00')"
 				 " FROM %s WHERE %s ORDER BY raw_id",
 				 ep_relation_name(stream->raw_relation), raw_condition),
@@ -294,9 +317,9 @@ run(Reconcile *reconcile, Oid *types, Datum *values, const char *raw_condition, 
 	ep_ingest_read(stream, &reconcile->source, &visitor);
 	if (reconcile->unsettled_count > 0)
 		settle(reconcile);
-	ep_role_leave(saved);
 	ep_scan_close(&reconcile->raw);
-	ep_scan_close(&reconcile->typed.scan);
+	for (int i = 0; i < reconcile->typed_count; i++)
+		ep_scan_close(&reconcile->typed[i].scan);
 	ep_scan_close(&reconcile->rejected.scan);
 	ep_settings_unpin(pinned);
 }

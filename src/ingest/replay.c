@@ -178,9 +178,10 @@ read_typed(Replay *replay)
 		hash_create("event_pipeline typed events", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int t = 0; t < stream->target_count; t++)
 	{
-		uint64 n = ep_raw_rows_select(
-			&replay->rows, psprintf("SELECT _ep_raw_id, _ep_seq FROM %s WHERE _ep_raw_id = ANY ($1)",
-									ep_relation_name(stream->targets[t]->relation)));
+		uint64 n =
+			ep_raw_rows_select(&replay->rows, stream->targets[t]->relation,
+							   psprintf("SELECT _ep_raw_id, _ep_seq FROM %s WHERE _ep_raw_id = ANY ($1)",
+										ep_relation_name(stream->targets[t]->relation)));
 
 		for (uint64 i = 0; i < n; i++)
 		{

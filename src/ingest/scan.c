@@ -6,18 +6,22 @@
  */
 #include "ingest/scan.h"
 
+#include "schema/role.h"
+
 #define CHUNK_ROWS 256
 
 void
-ep_scan_open(EpScan *scan, const char *sql, int nargs, Oid *types, Datum *values, bool frozen)
+ep_scan_open(EpScan *scan, Oid reader, const char *sql, int nargs, Oid *types, Datum *values, bool frozen)
 {
 	MemoryContext context = CurrentMemoryContext;
+	EpRole saved = ep_role_enter_owner(reader);
 
-	*scan = (EpScan){NULL};
+	*scan = (EpScan){.reader = reader};
 	scan->portal =
 		SPI_cursor_open_with_args(NULL, sql, nargs, types, values, NULL, frozen, CURSOR_OPT_SCROLL);
 	if (scan->portal == NULL)
 		elog(ERROR, "could not open \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	ep_role_leave(saved);
 	MemoryContextSwitchTo(context);
 }
 
@@ -34,11 +38,14 @@ bool
 ep_scan_next(EpScan *scan)
 {
 	MemoryContext context = CurrentMemoryContext;
+	EpRole saved;
 
 	if (scan->chunk != NULL && ++scan->at < scan->count)
 		return true;
 	drop_chunk(scan);
+	saved = ep_role_enter_owner(scan->reader);
 	SPI_cursor_fetch(scan->portal, true, CHUNK_ROWS);
+	ep_role_leave(saved);
 	scan->chunk = SPI_tuptable;
 	scan->count = SPI_processed;
 	MemoryContextSwitchTo(context);
@@ -49,9 +56,11 @@ void
 ep_scan_rewind(EpScan *scan)
 {
 	MemoryContext context = CurrentMemoryContext;
+	EpRole saved = ep_role_enter_owner(scan->reader);
 
 	drop_chunk(scan);
 	SPI_scroll_cursor_move(scan->portal, FETCH_ABSOLUTE, 0);
+	ep_role_leave(saved);
 	MemoryContextSwitchTo(context);
 }
 

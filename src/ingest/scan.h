@@ -11,16 +11,18 @@
 typedef struct EpScan
 {
 	Portal portal;
+	Oid reader;
 	SPITupleTable *chunk;
 	uint64 count, at; /* rows of the chunk, and which of them is the current one */
 } EpScan;
 
 /*
- * Open a cursor over a SELECT as the current user.  frozen: it sees what the calling statement sees, so that several
+ * Open a cursor over a SELECT that runs as a role, to the end.  frozen: it sees what the calling statement sees, so that several
  * scans see the same; else what is committed by now and what this transaction did.  The caller has connected to SPI and
  * stays connected until ep_scan_close.
  */
-extern void ep_scan_open(EpScan *scan, const char *sql, int nargs, Oid *types, Datum *values, bool frozen);
+extern void
+ep_scan_open(EpScan *scan, Oid reader, const char *sql, int nargs, Oid *types, Datum *values, bool frozen);
 
 /* Step to the next row, from before the first one on; false at the end. Values of the row before are gone. */
 extern bool ep_scan_next(EpScan *scan);

@@ -238,6 +238,7 @@ DECLARE
     relation    regclass;
     dependents  text;
 BEGIN
+    PERFORM @extschema@._owners_follow(c.oid) FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) event_table;
     SELECT * INTO tables FROM @extschema@._stream_tables(event_table);
     PERFORM @extschema@._stream_forget(event_table);
     IF NOT keep_tables THEN

@@ -24,6 +24,7 @@
 #include "nodes/bitmapset.h"
 #include "schema/catalog.h"
 #include "schema/relation.h"
+#include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -105,8 +106,9 @@ read_rejections(Verify *verify)
 static void
 read_target(Verify *verify, EpTarget *target)
 {
-	uint64 n = ep_raw_rows_select(&verify->rows, psprintf("SELECT * FROM %s WHERE _ep_raw_id = ANY ($1)",
-														  ep_relation_name(target->relation)));
+	uint64 n = ep_raw_rows_select(
+		&verify->rows, target->relation,
+		psprintf("SELECT * FROM %s WHERE _ep_raw_id = ANY ($1)", ep_relation_name(target->relation)));
 	SPITupleTable *table = SPI_tuptable;
 	int raw_id = SPI_fnumber(table->tupdesc, "_ep_raw_id"), seq = SPI_fnumber(table->tupdesc, "_ep_seq");
 
@@ -573,6 +575,7 @@ sample(EpStream *stream, int64 count)
 {
 	Oid types[1] = {INT8OID};
 	Datum values[1] = {Int64GetDatum(count)};
+	EpRole saved = ep_role_enter_owner_of(stream->raw_relation);
 	char *sql = psprintf(
 		"SELECT ARRAY(SELECT raw_id FROM %s WHERE raw_id IS NOT NULL ORDER BY pg_catalog.random() LIMIT $1)",
 		ep_relation_name(stream->raw_relation));
@@ -580,6 +583,7 @@ sample(EpStream *stream, int64 count)
 
 	if (SPI_execute_with_args(sql, 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read raw rows");
+	ep_role_leave(saved);
 	return ep_catalog_datum(0, 1, &isnull);
 }
 

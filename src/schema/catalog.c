@@ -10,13 +10,12 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "schema/relation.h"
 #include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #define SCHEMA_NAME "event_pipeline"
 
@@ -37,15 +36,7 @@ ep_catalog_relation(const char *name)
 Oid
 ep_catalog_owner(void)
 {
-	Oid relation = ep_catalog_relation("_stream");
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	return ep_relation_owner(ep_catalog_relation("_stream"));
 }
 
 void

@@ -4,13 +4,11 @@
  */
 #include "schema/role.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "schema/catalog.h"
+#include "schema/relation.h"
 #include "utils/guc.h"
-#include "utils/syscache.h"
 
 static EpRole
 enter(Oid user, int flags)
@@ -31,14 +29,7 @@ ep_role_enter_owner(Oid owner)
 EpRole
 ep_role_enter_owner_of(Oid relation)
 {
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return ep_role_enter_owner(owner);
+	return ep_role_enter_owner(ep_relation_owner(relation));
 }
 
 EpRole
