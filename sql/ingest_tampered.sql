@@ -35,6 +35,18 @@ INSERT INTO ti_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","id":1}');
 -- nor a raw table: what is left can be dropped
 DROP TABLE ti_raw;
 SELECT event_pipeline.drop_stream('ti');
+-- a statement that never ended, for somebody disabled the trigger that ends it, on a raw table that was dropped then
+SELECT event_pipeline.create_stream('tl', 'json');
+SELECT event_pipeline.create_stream('tm', 'json');
+BEGIN;
+ALTER TABLE tl_raw DISABLE TRIGGER _ep_ingest;
+INSERT INTO tl_raw (payload) VALUES ('{"a":1}');
+DROP TABLE tl_raw;
+INSERT INTO tm_raw_default (raw_id, received_at, payload) VALUES (0, '2000-01-01', '{"a":1}');
+INSERT INTO tm_raw (payload) VALUES ('{"a":2}');
+COMMIT;
+SELECT a FROM tm;
+SELECT event_pipeline.drop_stream('tl'), event_pipeline.drop_stream('tm');
 -- a routed table that was dropped comes back; one that cannot be made costs its own events alone
 SELECT event_pipeline.create_stream('tt', 'json', event_time => 't', route_by => 'r');
 INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":1}');

@@ -124,9 +124,12 @@ is_partition_of(Oid relation, Relation root)
 static bool
 is_leaf_of(Oid relation, Oid raw_table)
 {
-	Relation root = table_open(raw_table, NoLock); /* the statement on it holds its lock */
-	bool found = relation == raw_table || is_partition_of(relation, root);
+	Relation root = try_table_open(raw_table, NoLock); /* the transaction holds its lock */
+	bool found;
 
+	if (root == NULL)
+		return false; /* dropped since; the trigger that ends a statement was disabled */
+	found = relation == raw_table || is_partition_of(relation, root);
 	while (!found && get_rel_relispartition(relation))
 	{
 		relation = get_partition_parent(relation, false);
