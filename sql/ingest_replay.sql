@@ -77,3 +77,20 @@ SELECT * FROM event_pipeline.replay('rc', '{9,10,11}');
 SELECT * FROM rc_books;
 DROP VIEW rc_books;
 SELECT event_pipeline.drop_stream('rc');
+-- as many rows as you like, over many partitions, in any order; raw rows of one id each count
+SELECT event_pipeline.create_stream('rm', 'json', event_time => 'ts');
+ALTER TABLE rm ADD COLUMN n bigint CONSTRAINT none CHECK (n < 0);
+INSERT INTO rm_raw (raw_id, payload) OVERRIDING SYSTEM VALUE
+SELECT n - (n = 1001)::int, format('{"ts":"%s","n":%s}', to_char(date '2024-06-01' + n % 60, 'YYYY-MM-DD'), n) FROM generate_series(1, 20000) n;
+SELECT count(*), count(DISTINCT raw_id) FROM event_pipeline.rejected WHERE stream = 'rm';
+ALTER TABLE rm DROP CONSTRAINT none;
+CREATE FUNCTION peak_mb() RETURNS bigint LANGUAGE sql AS $$ -- of this session's own memory
+    SELECT (regexp_match(pg_read_file('/proc/' || pg_backend_pid() || '/status'), 'VmHWM:\s+(\d+)'))[1]::bigint / 1024
+$$;
+SELECT peak_mb() AS before \gset
+SELECT * FROM event_pipeline.replay('rm', (SELECT array_agg(n ORDER BY n DESC) || NULL || 5::bigint FROM generate_series(1, 20000) n));
+SELECT * FROM event_pipeline.verify('rm', NULL) WHERE raw_id <> 1000;
+SELECT peak_mb() - :before < 100 AS modest;
+SELECT count(*), count(DISTINCT n) FROM rm;
+DROP FUNCTION peak_mb();
+SELECT event_pipeline.drop_stream('rm');

@@ -18,6 +18,7 @@ typedef struct EpRawRows
 	int count;
 	int at; /* the row handed out last */
 	EpScan scan;
+	int scan_begins, scan_ends; /* rows that it reads */
 } EpRawRows;
 
 /* One event: key of hash tables that say which events have a row. */
@@ -40,7 +41,7 @@ ep_event_key(int64 raw_id, int32 seq)
 }
 
 /*
- * Of these ids (bigint[], ascending, without nulls), the rows that are still there.  The caller has connected to SPI;
+ * Of these ids (bigint[], in any order), the rows that are still there.  The caller has connected to SPI;
  * everything lives in the current memory context.
  */
 extern void ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids);
@@ -48,11 +49,14 @@ extern void ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids);
 /* Done with them: the tables are no longer in use. */
 extern void ep_raw_rows_close(EpRawRows *rows);
 
+/* Where among the ids one is; -1: nowhere. */
+extern int ep_raw_rows_find(const EpRawRows *rows, int64 raw_id);
+
 /* The ids as bigint[]. */
 extern Datum ep_raw_rows_ids(const EpRawRows *rows);
 
-/* Read an event table by "... $1 ..." with the ids, as its owner; results in SPI_tuptable, their number returned. */
-extern uint64 ep_raw_rows_select(const EpRawRows *rows, Oid table, const char *sql);
+/* Read these columns of an event table's rows of these ids, as its owner; results in SPI_tuptable, their number returned. */
+extern uint64 ep_raw_rows_select(const EpRawRows *rows, const char *columns, Oid table);
 
 /* The next row of a scan over (raw_id, received_at, payload); for the next of an EpRawSource. */
 extern bool ep_raw_scan_next(EpScan *scan, MemoryContext row_context, EpRawRow *raw);

@@ -61,20 +61,12 @@ rejected_rows(EpStream *stream)
 	return ep_catalog_datum(0, 1, &isnull);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64 x = *(const int64 *) a, y = *(const int64 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 static ReplayRow *
 record_of(Replay *replay, int64 raw_id)
 {
-	int64 *id = bsearch(&raw_id, replay->rows.ids, replay->rows.count, sizeof(int64), compare_ids);
+	int at = ep_raw_rows_find(&replay->rows, raw_id);
 
-	return id == NULL ? NULL : &replay->record[id - replay->rows.ids];
+	return at < 0 ? NULL : &replay->record[at];
 }
 
 static void
@@ -178,10 +170,7 @@ read_typed(Replay *replay)
 		hash_create("event_pipeline typed events", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int t = 0; t < stream->target_count; t++)
 	{
-		uint64 n =
-			ep_raw_rows_select(&replay->rows, stream->targets[t]->relation,
-							   psprintf("SELECT _ep_raw_id, _ep_seq FROM %s WHERE _ep_raw_id = ANY ($1)",
-										ep_relation_name(stream->targets[t]->relation)));
+		uint64 n = ep_raw_rows_select(&replay->rows, "_ep_raw_id, _ep_seq", stream->targets[t]->relation);
 
 		for (uint64 i = 0; i < n; i++)
 		{

@@ -106,9 +106,7 @@ read_rejections(Verify *verify)
 static void
 read_target(Verify *verify, EpTarget *target)
 {
-	uint64 n = ep_raw_rows_select(
-		&verify->rows, target->relation,
-		psprintf("SELECT * FROM %s WHERE _ep_raw_id = ANY ($1)", ep_relation_name(target->relation)));
+	uint64 n = ep_raw_rows_select(&verify->rows, "*", target->relation);
 	SPITupleTable *table = SPI_tuptable;
 	int raw_id = SPI_fnumber(table->tupdesc, "_ep_raw_id"), seq = SPI_fnumber(table->tupdesc, "_ep_seq");
 

@@ -88,7 +88,7 @@ CREATE FUNCTION _sweep_written(raw_table regclass, raw_ids bigint[]) RETURNS jso
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(@extschema@._rollup_run_as(c.relowner, '', 'UTC', format(
-        'SELECT jsonb_object_agg(r.raw_id, r.xmin) FROM %s r WHERE r.raw_id = ANY (%L) AND r.raw_id BETWEEN %s AND %s',
+        'SELECT jsonb_object_agg(r.raw_id, r.xmin) FROM %s r WHERE r.raw_id IN (SELECT unnest(%L::bigint[])) AND r.raw_id BETWEEN %s AND %s',
         raw_table, raw_ids, coalesce(ids.least, 0), coalesce(ids.greatest, 0)), NULL, NULL)::jsonb, '{}')
     FROM pg_class c, (SELECT min(i), max(i) FROM unnest(raw_ids) i) ids (least, greatest) WHERE c.oid = raw_table
 $$;
