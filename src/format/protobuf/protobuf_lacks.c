@@ -131,11 +131,12 @@ note_number(Walk *walk, const EpProtoField *field, uint64_t bits)
 static bool
 walk_enum(Walk *walk, const EpProtoField *field, const EpWireRecord *record)
 {
-	EpCursor run = {record->data, record->data, record->data + record->length};
+	EpCursor run;
 	uint64_t bits;
 
 	if (record->wire == EP_WIRE_VARINT)
 		return note_number(walk, field, record->bits);
+	run = (EpCursor){record->data, record->data, record->data + record->length};
 	while (ep_protobuf_packed_next(field, &run, &bits) && !stops(walk))
 		if (!note_number(walk, field, bits))
 			return false;
@@ -171,7 +172,7 @@ walk_any(Walk *walk, const EpProtoMessage *message, EpCursor cursor)
 static bool
 walk_value(Walk *walk, const EpProtoField *field, const EpWireRecord *record)
 {
-	EpCursor cursor = {record->data, record->data, record->data + record->length};
+	EpCursor cursor;
 	EpWireRecord part;
 	EpError error;
 
@@ -179,6 +180,7 @@ walk_value(Walk *walk, const EpProtoField *field, const EpWireRecord *record)
 		return walk_enum(walk, field, record);
 	if (field->message == NULL)
 		return true;
+	cursor = (EpCursor){record->data, record->data, record->data + record->length};
 	if (!field->map)
 		return walk_message(walk, field->message, cursor);
 	while (ep_wire_next(&cursor, &part, walk->depth, &error) == EP_OK && !stops(walk))
