@@ -9,6 +9,7 @@
 #include "core/path.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #define FIRST_BUCKETS 64
 #define FIRST_NODES 64
@@ -50,29 +51,46 @@ same_bytes(const char *a, const char *b, size_t length)
 	return true;
 }
 
+/* Both halves of the product: each bit of it hangs on all of a and b. */
+static inline uint64_t
+fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128) a * b;
+
+	return (uint64_t) product ^ (uint64_t) (product >> 64);
+}
+
 /* For the table only: nothing outside this process sees it. */
 static uint32_t
-hash_key(const EpPath *parent, const char *key, size_t length)
+hash_key(const EpPathTree *tree, const EpPath *parent, const char *key, size_t length)
 {
-	uint64_t h = ((uint64_t) parent->hash << 32 | (uint32_t) length) * UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t h = tree->secret[0] ^ ((uint64_t) parent->hash << 32 | (uint32_t) length);
 	uint64_t tail = 0;
 
 	for (; length >= 8; key += 8, length -= 8)
-	{
-		h = (h ^ load64(key)) * UINT64_C(0xD6E8FEB86659FD93);
-		h ^= h >> 32;
-	}
+		h = fold(h ^ load64(key), tree->secret[1]);
 	for (size_t i = 0; i < length; i++)
 		tail |= (uint64_t) (uint8_t) key[i] << (8 * i);
-	h = (h ^ tail) * UINT64_C(0xD6E8FEB86659FD93);
-	h ^= h >> 32;
-	return (uint32_t) (h * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+	return (uint32_t) fold(fold(h ^ tail, tree->secret[1]), tree->secret[1]);
+}
+
+/* Where the system has none to give, addresses are what others know least. */
+static void
+draw_secret(EpPathTree *tree)
+{
+	if (getrandom(tree->secret, sizeof tree->secret, GRND_NONBLOCK) != (ssize_t) sizeof tree->secret)
+	{
+		tree->secret[0] = (uintptr_t) tree * UINT64_C(0x9E3779B97F4A7C15);
+		tree->secret[1] = (uintptr_t) &draw_secret * UINT64_C(0xD6E8FEB86659FD93);
+	}
+	tree->secret[1] |= 1;
 }
 
 bool
 ep_path_tree_init(EpPathTree *tree, EpAllocator allocator, uint32_t max_nodes)
 {
 	memset(tree, 0, sizeof *tree);
+	draw_secret(tree);
 	ep_arena_init(&tree->arena, allocator, 65536 + (size_t) max_nodes * BYTES_PER_NODE);
 	tree->max_nodes = max_nodes < 1 ? 1 : max_nodes;
 	tree->bucket_count = FIRST_BUCKETS;
@@ -110,7 +128,7 @@ find_hashed(EpPathTree *tree, EpPath *parent, const char *key, size_t length, ui
 EpPath *
 ep_path_find(EpPathTree *tree, EpPath *parent, const char *key, size_t length)
 {
-	return find_hashed(tree, parent, key, length, hash_key(parent, key, length));
+	return find_hashed(tree, parent, key, length, hash_key(tree, parent, key, length));
 }
 
 static bool
@@ -199,7 +217,7 @@ ep_path_child(EpPathTree *tree, EpPath *parent, EpPath *previous, const char *ke
 	if (node != NULL && node->key_length == length && node->parent == parent &&
 		same_bytes(node->key, key, length))
 		return node;
-	hash = hash_key(parent, key, length);
+	hash = hash_key(tree, parent, key, length);
 	node = find_hashed(tree, parent, key, length, hash);
 	if (node == NULL)
 		node = add_node(tree, parent, key, length, hash, overflow);

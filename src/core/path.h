@@ -35,8 +35,10 @@ struct EpPath
 	void *owner;         /* free for the format (protobuf: the field) */
 };
 
+/* Senders choose keys, so what these hash to must be nobody's to know: each tree has numbers of its own. */
 typedef struct EpPathTree
 {
+	uint64_t secret[2];
 	EpArena arena;
 	EpPath root;
 	EpPath **buckets;

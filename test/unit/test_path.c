@@ -60,6 +60,22 @@ one_key_is_one_node(void)
 	CHECK(ep_path_find(&tree, &tree.root, "", 0) == NULL);
 }
 
+/* Else a sender could make a million keys that all hash alike. */
+static void
+what_keys_hash_to_is_each_trees_secret(void)
+{
+	const char *keys[] = {"a", "alpha", "sixteen_bytes_16", "one_that_goes_on_and_on"};
+	EpPathTree other;
+	int alike = 0;
+
+	CHECK(ep_path_tree_init(&other, ep_malloc_allocator, 300));
+	for (int i = 0; i < 4; i++)
+		alike += ep_path_child(&tree, &tree.root, NULL, keys[i], strlen(keys[i]), &arena)->hash ==
+				 ep_path_child(&other, &other.root, NULL, keys[i], strlen(keys[i]), &arena)->hash;
+	CHECK(alike < 2);
+	ep_path_tree_free(&other);
+}
+
 static void
 a_full_tree_gives_transient_nodes(void)
 {
@@ -180,6 +196,7 @@ main(void)
 	RUN(an_arena_keeps_to_its_ceiling);
 	RUN(a_reset_keeps_one_block_of_modest_size);
 	RUN(one_key_is_one_node);
+	RUN(what_keys_hash_to_is_each_trees_secret);
 	RUN(a_full_tree_gives_transient_nodes);
 	RUN(a_published_spelling_comes_back);
 	RUN(a_malformed_path_is_none);
