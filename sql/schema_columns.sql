@@ -31,5 +31,11 @@ SELECT format('{"seen": %s, "%s": %s}', n, translate('abcdefg', left('abcdefg', 
 FROM generate_series(4, 100) n;
 SELECT count(*) FROM stream_columns WHERE stream = 'app' AND column_name = 'abcdefg';
 SELECT count(*) FROM app WHERE abcdefg = seen;
+-- a sender that takes the first names of the series for a name that is too long has its attribute under the next one
+SELECT repeat('a', 70) AS long \gset
+INSERT INTO app_raw (payload) SELECT format('{"%s_5904740b": 1, "%s_2fcfdb25": 2}', a, a) FROM repeat('a', 54) a;
+INSERT INTO app_raw (payload) SELECT format('{"seen": 200, "%s": 3}', repeat('a', 70));
+SELECT column_name FROM stream_columns WHERE stream = 'app' AND path = :'long';
+SELECT path = :'long' AS long, count(*) FROM stream_columns WHERE stream = 'app' AND path ~ '^a{54}' GROUP BY 1 ORDER BY 1;
 SELECT drop_stream('app');
 DROP SCHEMA schema_columns CASCADE;

@@ -242,21 +242,23 @@ ep_name_from_segment(const char *segment, size_t length, char *name, size_t max)
 }
 
 void
-ep_name_distinguish(const EpPath *path, char *name)
+ep_name_distinguish(const EpPath *path, const char *name, uint32_t nth, char *distinct)
 {
 	char suffix[SUFFIX_LENGTH + 1];
 	size_t length = strlen(name);
 	uint32_t hash = hash_path(path);
 
 	snprintf(suffix, sizeof suffix, "_%08x", hash);
+	memcpy(distinct, name, length + 1);
 	if (length > SUFFIX_LENGTH && strcmp(name + length - SUFFIX_LENGTH, suffix) == 0)
 	{
-		/* it has this suffix already, and that was not enough: the next of a fixed series */
-		hash = ep_name_hash(suffix, SUFFIX_LENGTH);
+		nth++; /* it has this suffix already, and that was not enough */
 		length -= SUFFIX_LENGTH;
-		name[length] = '\0';
+		distinct[length] = '\0';
 	}
-	cut_and_hash(name, length, EP_NAME_MAX, hash);
+	if (nth > 0)
+		hash = ep_name_hash(suffix, SUFFIX_LENGTH) + (nth - 1);
+	cut_and_hash(distinct, length, EP_NAME_MAX, hash);
 }
 
 void

@@ -33,10 +33,10 @@ extern void ep_name_from_segment(const char *segment, size_t length, char *name,
 extern bool ep_name_is_kept(const char *name);
 
 /*
- * When the name is taken by another attribute: prefix + '_' + 8 hex of the path's hash, within 63
- * bytes.  Called again on its own result it gives the next of a fixed series of names.
+ * When the name is taken by another attribute: the nth, from 0, of a fixed series of names, in distinct (64 bytes).  The first is
+ * prefix + '_' + 8 hex of the path's hash, within 63 bytes.  Whoever knows the series can take some of its names; it does not repeat.
  */
-extern void ep_name_distinguish(const EpPath *path, char *name);
+extern void ep_name_distinguish(const EpPath *path, const char *name, uint32_t nth, char *distinct);
 
 /*
  * The name of the column for values of path that misfit its column: base + "__" + type.  Too long: base is cut and gets

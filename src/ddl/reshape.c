@@ -139,14 +139,15 @@ rename_variants(const Reshape *reshape)
 	for (int i = reshape->attribute->next; i != 0; i = target->attributes[i].next)
 	{
 		EpAttribute *variant = &target->attributes[i];
-		char *name = palloc(EP_NAME_MAX + 1);
+		char name[EP_NAME_MAX + 1], *free = palloc(EP_NAME_MAX + 1);
 
 		if (variant->attnum == InvalidAttrNumber)
 			continue;
 		ep_name_variant(reshape->path, reshape->attribute->column_name, ep_type_suffix(variant->type), name);
-		while (is_taken(reshape, name))
-			ep_name_distinguish(reshape->path, name);
-		rename_one(reshape, variant, name);
+		strlcpy(free, name, sizeof name);
+		for (uint32 n = 0; is_taken(reshape, free); n++)
+			ep_name_distinguish(reshape->path, name, n, free);
+		rename_one(reshape, variant, free);
 	}
 }
 

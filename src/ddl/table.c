@@ -23,13 +23,14 @@
 #include "utils/rel.h"
 
 char *
-ep_ddl_fit_name(const char *name, bool taken)
+ep_ddl_fit_name(const char *name, uint32 nth)
 {
+	bool fits = strlen(name) <= EP_NAME_MAX;
 	char *suffix;
 
-	if (!taken && strlen(name) <= EP_NAME_MAX)
+	if (nth == 0 && fits)
 		return pstrdup(name);
-	suffix = psprintf("_%08x", ep_name_hash(name, strlen(name)));
+	suffix = psprintf("_%08x", ep_name_hash(name, strlen(name)) + (fits ? nth - 1 : nth));
 	return psprintf("%.*s%s", pg_mbcliplen(name, strlen(name), EP_NAME_MAX - strlen(suffix)), name, suffix);
 }
 
@@ -40,7 +41,7 @@ routed_table_name(Oid event_relation, const char *route)
 	char segment[EP_NAME_MAX + 1];
 
 	ep_name_from_segment(route, strlen(route), segment, EP_NAME_MAX);
-	return ep_ddl_fit_name(psprintf("%s_%s", get_rel_name(event_relation), segment), false);
+	return ep_ddl_fit_name(psprintf("%s_%s", get_rel_name(event_relation), segment), 0);
 }
 
 Oid

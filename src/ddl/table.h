@@ -10,10 +10,10 @@
 #include "utils/timestamp.h"
 
 /*
- * A name of a relation within 63 bytes: name itself, or cut on a character boundary + '_' + 8 hex of its hash; when that
- * one is taken, the next of the series.  palloc'ed.
+ * A name of a relation within 63 bytes: name itself, or cut on a character boundary + '_' + 8 hex of its hash.  When the first is
+ * taken, the nth of a series that does not repeat.  palloc'ed.
  */
-extern char *ep_ddl_fit_name(const char *name, bool taken);
+extern char *ep_ddl_fit_name(const char *name, uint32 nth);
 
 /*
  * Create the event table for one routing value beside the stream's own, with our fixed columns,

@@ -63,10 +63,10 @@ name_is_taken(const char *name, Oid schema)
 static char *
 choose_name(Oid relation)
 {
-	char *name = ep_ddl_fit_name(psprintf("%s_bi", get_rel_name(relation)), false);
+	char *wanted = psprintf("%s_bi", get_rel_name(relation)), *name = ep_ddl_fit_name(wanted, 0);
 
-	while (name_is_taken(name, get_rel_namespace(relation)))
-		name = ep_ddl_fit_name(name, true);
+	for (uint32 n = 1; name_is_taken(name, get_rel_namespace(relation)); n++)
+		name = ep_ddl_fit_name(wanted, n);
 	return name;
 }
 

@@ -28,6 +28,20 @@ name_taken(EpColumnChange *change, const char *name)
 	return false;
 }
 
+/* The name itself when it is free, or is that of the column to adopt; else the first of its series that is. */
+static void
+choose_free_name(EpColumnChange *change, EpNewAttribute *attribute, const char *name)
+{
+	char free[EP_NAME_MAX + 1];
+
+	strlcpy(free, name, sizeof free);
+	for (uint32 n = 0; !attribute->adopted &&
+					   (name_taken(change, free) || ep_ddl_column_exists(change->target->relation, free));
+		 n++)
+		ep_name_distinguish(attribute->path, name, n, free);
+	strlcpy(attribute->name, free, sizeof attribute->name);
+}
+
 /* The column of the attribute that this is a variant of. */
 static const char *
 base_column(EpColumnChange *change, const EpNewAttribute *variant, EpType *type)
@@ -56,9 +70,7 @@ choose_variant_name(EpColumnChange *change, EpNewAttribute *attribute)
 	char name[EP_NAME_MAX + 1];
 
 	ep_name_variant(attribute->path, base, ep_type_suffix(attribute->type), name);
-	while (name_taken(change, name) || ep_ddl_column_exists(change->target->relation, name))
-		ep_name_distinguish(attribute->path, name);
-	strlcpy(attribute->name, name, sizeof attribute->name);
+	choose_free_name(change, attribute, name);
 	attribute->comment = psprintf("values of %s that type %s cannot hold",
 								  ep_path_to_text(attribute->path, change->arena), ep_type_name(type));
 }
@@ -99,10 +111,7 @@ choose_name(EpColumnChange *change, EpNewAttribute *attribute)
 		attribute->adopted = true;
 		attribute->type = existing;
 	}
-	else
-		while (name_taken(change, name) || ep_ddl_column_exists(relation, name))
-			ep_name_distinguish(attribute->path, name);
-	strlcpy(attribute->name, name, sizeof attribute->name);
+	choose_free_name(change, attribute, name);
 }
 
 /*

@@ -139,23 +139,43 @@ the_hash_is_of_the_published_spelling(void)
 {
 	const char *long_path = "a_very_long_segment_that_goes_on.and_on_and_on_and_on_until_it_is_too_long";
 	char suffix[16];
-	char name[EP_NAME_MAX + 1] = "a_b";
-	char again[EP_NAME_MAX + 1];
+	char name[EP_NAME_MAX + 1], again[EP_NAME_MAX + 1], wide[EP_NAME_MAX + 1];
 	EpPath *path = ep_path_from_text(&tree, "a.b", &arena);
 
 	CHECK(ep_name_hash("", 0) == 2166136261u && ep_name_hash("foobar", 6) == 0xbf9cf968u);
 	snprintf(suffix, sizeof suffix, "_%08x", ep_name_hash(long_path, strlen(long_path)));
 	CHECK_TEXT(name_of(long_path) + strlen(name_of(long_path)) - 9, suffix);
 	snprintf(suffix, sizeof suffix, "a_b_%08x", ep_name_hash("a.b", 3));
-	ep_name_distinguish(path, name);
+	ep_name_distinguish(path, "a_b", 0, name);
 	CHECK_TEXT(name, suffix);
-	strcpy(again, name);
-	ep_name_distinguish(path, again);
+	ep_name_distinguish(path, "a_b", 1, again);
 	CHECK(strcmp(name, again) != 0 && strlen(again) == strlen(name));
-	memset(name, 'x', 63);
-	name[63] = '\0';
-	ep_name_distinguish(path, name);
+	memset(wide, 'x', 63);
+	wide[63] = '\0';
+	ep_name_distinguish(path, wide, 0, name);
 	CHECK(strlen(name) == 63 && name[54] == '_');
+}
+
+/* Who knows the series may have taken its first names. */
+static void
+the_series_of_names_does_not_repeat(void)
+{
+	const char *paths[] = {"a.b",
+						   "a_very_long_segment_that_goes_on.and_on_and_on_and_on_until_it_is_too_long"};
+	char names[20][EP_NAME_MAX + 1];
+
+	for (size_t p = 0; p < 2; p++)
+	{
+		EpPath *path = ep_path_from_text(&tree, paths[p], &arena);
+
+		strcpy(names[0], name_of(paths[p]));
+		for (int i = 1; i < 20; i++)
+		{
+			ep_name_distinguish(path, names[0], i - 1, names[i]);
+			for (int j = 0; j < i; j++)
+				CHECK(strcmp(names[i], names[j]) != 0);
+		}
+	}
 }
 
 static void
@@ -212,6 +232,7 @@ main(void)
 	RUN(nothing_left_is_called_attribute);
 	RUN(long_names_are_cut_between_characters);
 	RUN(the_hash_is_of_the_published_spelling);
+	RUN(the_series_of_names_does_not_repeat);
 	RUN(variants_keep_their_type_in_sight);
 	RUN(route_segments_make_table_suffixes);
 	ep_path_tree_free(&tree);
