@@ -4,6 +4,8 @@
  */
 #include "core/value.h"
 
+_Static_assert(EP_TYPE_COUNT <= 16, "every type and every array type has a bit of its own");
+
 #define FLOAT4_EXACT (INT64_C(1) << 24)
 #define FLOAT8_EXACT (INT64_C(1) << 53)
 
@@ -90,60 +92,6 @@ ep_type_join(EpType a, EpType b, bool untyped)
 	return untyped ? EP_TYPE_TEXT : EP_TYPE_NONE;
 }
 
-/* An integer that float8 may not hold. */
-static bool
-is_wide(const EpValue *value)
-{
-	switch ((EpKind) value->kind)
-	{
-		case EP_INT:
-			return value->as.i <= -FLOAT8_EXACT || value->as.i >= FLOAT8_EXACT;
-		case EP_UINT:
-			return value->as.u >= (uint64_t) FLOAT8_EXACT;
-		case EP_ARRAY:
-			for (uint32_t i = 0; i < value->count; i++)
-				if (is_wide(&value->as.items[i]))
-					return true;
-			return false;
-		default:
-			return false;
-	}
-}
-
-/* Timestamps are inferred from texts: beside a text that is none, they are texts. */
-static bool
-is_text_or_inferred(EpType type)
-{
-	return type == EP_TYPE_TEXT || type == EP_TYPE_TIMESTAMPTZ;
-}
-
-static EpType
-join_guess(const EpTypeGuess *guess, EpType type, bool typed)
-{
-	if (guess->type != type && is_text_or_inferred(guess->type) && is_text_or_inferred(type))
-		return EP_TYPE_TEXT;
-	return ep_type_join(guess->type, type, !typed);
-}
-
-bool
-ep_type_guess(EpTypeGuess *guess, const EpValue *value)
-{
-	EpType type = ep_type_of(value);
-	bool typed = guess->typed || !value->untyped;
-	EpType joined = join_guess(guess, type, typed);
-	bool wide = guess->wide || is_wide(value);
-	EpType element = joined >= EP_TYPE_ARRAY ? joined - EP_TYPE_ARRAY : joined;
-
-	if (type != EP_TYPE_NONE && joined == EP_TYPE_NONE)
-		return false;
-	if (wide && element == EP_TYPE_FLOAT8)
-		joined += EP_TYPE_NUMERIC - EP_TYPE_FLOAT8;
-	guess->type = joined;
-	guess->wide = wide;
-	guess->typed = typed;
-	return true;
-}
-
 static bool
 accepts_integer(const EpValue *value, int64_t low, int64_t high)
 {
@@ -207,4 +155,46 @@ ep_type_accepts(EpType type, const EpValue *value)
 		default:
 			return false;
 	}
+}
+
+/* The types that do not take the value, besides those of which that is known. */
+static EpTypeSet
+misfits_of(const EpValue *value, EpTypeSet known)
+{
+	EpTypeSet misfits = known;
+
+	for (EpType type = EP_TYPE_BOOL; type < EP_TYPE_COUNT; type++)
+		for (int array = 0; array <= EP_TYPE_ARRAY; array += EP_TYPE_ARRAY)
+			if (!(misfits & ep_type_bit(type + array)) && !ep_type_accepts(type + array, value))
+				misfits |= ep_type_bit(type + array);
+	return misfits;
+}
+
+bool
+ep_type_guess_join(EpTypeGuess *guess, const EpTypeGuess *other)
+{
+	EpTypeSet misfits = guess->misfits | other->misfits;
+	EpType type = ep_type_join(guess->type, other->type, !(misfits & ep_type_bit(EP_TYPE_TEXT)));
+
+	if (type == EP_TYPE_NONE)
+		return guess->type == other->type;
+	/* The join of types assumes that integers beside floats are small. */
+	if ((type == EP_TYPE_FLOAT8 || type == EP_TYPE_ARRAY + EP_TYPE_FLOAT8) && (misfits & ep_type_bit(type)))
+		type += EP_TYPE_NUMERIC - EP_TYPE_FLOAT8;
+	*guess = (EpTypeGuess){type, misfits};
+	return true;
+}
+
+bool
+ep_type_guess_value(EpTypeGuess *guess, EpType type, const EpValue *value)
+{
+	if (type == EP_TYPE_NONE)
+		return true;
+	return ep_type_guess_join(guess, &(EpTypeGuess){type, misfits_of(value, guess->misfits)});
+}
+
+bool
+ep_type_holds(EpType type, const EpTypeGuess *guess)
+{
+	return type == guess->type || (type != EP_TYPE_NONE && !(guess->misfits & ep_type_bit(type)));
 }

@@ -50,6 +50,15 @@ typedef enum EpType
 	EP_TYPE_ARRAY = 32 /* EP_TYPE_ARRAY + EP_TYPE_INT8 is bigint[] */
 } EpType;
 
+/* Some of them, a bit each.  Stored in the catalog like the types' numbers: what a bit stands for does not change. */
+typedef uint32_t EpTypeSet;
+
+static inline EpTypeSet
+ep_type_bit(EpType type)
+{
+	return UINT32_C(1) << (type < EP_TYPE_ARRAY ? type : type - EP_TYPE_ARRAY + 16);
+}
+
 typedef struct EpValue
 {
 	uint8_t kind;   /* EpKind */
@@ -84,18 +93,26 @@ extern EpType ep_type_of(const EpValue *value);
 extern EpType ep_type_join(EpType a, EpType b, bool untyped);
 
 /*
- * The type of a column that does not exist yet, joined over all values of a statement.  Start
- * from {0}.  ep_type_guess returns false when the value fits no join (a variant column, or
- * rescue) and then leaves the guess alone.
+ * The type of a column that does not exist yet, joined over all values of a statement, and which other types would not
+ * do: a column that somebody has made beforehand may be narrower and hold them all the same.  Start from {0}.
  */
 typedef struct EpTypeGuess
 {
 	EpType type;
-	bool wide;  /* an integer of 2^53 or more was seen: with floats that makes numeric */
-	bool typed; /* a value was seen that is not a cell of text */
+	EpTypeSet misfits; /* a column of such a type does not take all of the values */
 } EpTypeGuess;
 
-extern bool ep_type_guess(EpTypeGuess *guess, const EpValue *value);
+/* Join one guess into another; false, and the guess as it was, when no type holds both. */
+extern bool ep_type_guess_join(EpTypeGuess *guess, const EpTypeGuess *other);
+
+/*
+ * Join a value that asks for a column of this type, or for none (EP_TYPE_NONE).  False when it fits no join (a variant column,
+ * or rescue); the guess is as it was then.
+ */
+extern bool ep_type_guess_value(EpTypeGuess *guess, EpType type, const EpValue *value);
+
+/* True when a column of this type takes all values that the guess was made from. */
+extern bool ep_type_holds(EpType type, const EpTypeGuess *guess);
 
 /*
  * True when a column of this type takes the value unchanged.  int8 into float8 only below

@@ -56,9 +56,7 @@ gather_wish(Evolution *evolution, EpGather *gather, EpWish *wish)
 		wish->place = ep_gather_add(gather, &(EpNewAttribute){.identity = wish->identity,
 															  .path = wish->path,
 															  .comment = comment_of(wish),
-															  .type = wish->guess.type,
-															  .wide = wish->guess.wide,
-															  .untyped = wish->untyped,
+															  .guess = wish->guess,
 															  .count = wish->count,
 															  .raw_id = wish->raw_id});
 }
@@ -105,8 +103,8 @@ note_refusal(Evolution *evolution)
 	for (int i = 0; i < change->count; i++)
 		ep_journal_schema_change(change->stream, change->target->relation, "rescue",
 								 ep_path_to_text(change->attributes[i].path, change->arena), NULL,
-								 change->attributes[i].type, change->refusal, "deferred", change->waited_us,
-								 change->attributes[i].raw_id);
+								 change->attributes[i].guess.type, change->refusal, "deferred",
+								 change->waited_us, change->attributes[i].raw_id);
 }
 
 /* Here, by a worker, or not now. */
@@ -171,7 +169,7 @@ settle(Evolution *evolution)
 			*column = ep_target_attribute_column(target, attribute);
 			add_spelling(evolution->ingest, target, attribute, wish);
 		}
-		if (!ep_target_holds(target, attribute, wish->guess.type, wish->guess.wide, wish->untyped))
+		if (!ep_target_holds(target, attribute, &wish->guess))
 			attribute->refusal = reason;
 	}
 }
@@ -189,27 +187,24 @@ ep_ingest_hold(EpIngest *ingest, EpTargetWork *work)
 	return false;
 }
 
-/* Make what the wishes lack, and hold the table; false when they lacked nothing, or it cannot be made now. */
+/* Make what the wishes lack; false when they lacked nothing, or it cannot be made now. */
 static bool
 make_wished(Evolution *evolution)
 {
 	EpColumnChange *change = &evolution->change;
-	bool made = false;
 
 	gather_wishes(evolution);
-	if (change->count > 0)
+	if (change->count == 0)
+		return false;
+	if (!make_columns(change))
 	{
-		made = make_columns(change);
-		if (made)
-		{
-			evolution->work->target->changed = true;
-			evolution->made += change->count;
-		}
-		else
-			note_refusal(evolution);
+		note_refusal(evolution);
+		return false;
 	}
-	(void) ep_ingest_hold(evolution->ingest, evolution->work);
-	return made;
+	evolution->made += change->count;
+	evolution->work->target->changed = false;
+	ep_target_reload(change->stream, change->target);
+	return true;
 }
 
 static void
@@ -219,9 +214,13 @@ evolve_columns(EpIngest *ingest, EpTargetWork *work)
 		ingest, work, {.stream = ingest->stream, .target = work->target, .mode = "inline"}};
 
 	evolution.change.arena = &ingest->lasting;
-	/* Once more: a column that its owner had made may not hold what came for it, which then needs a variant. */
+	/*
+	 * Once more: a column that its owner had made may not hold what came for it, which then needs a variant.  Before the table
+	 * is held: a worker would wait for us.
+	 */
 	if (make_wished(&evolution))
 		(void) make_wished(&evolution);
+	(void) ep_ingest_hold(ingest, work);
 	settle(&evolution);
 }
 

@@ -17,9 +17,7 @@ typedef struct EpNewAttribute
 	const char *identity;
 	EpPath *path; /* the spelling seen first */
 	const char *comment;
-	EpType type;
-	bool wide;    /* integers that float8 does not hold exactly are among its values */
-	bool untyped; /* cells of text */
+	EpTypeGuess guess; /* of its values; once it has a column, the type is the column's */
 	bool
 		variant; /* for values that misfit the column of the attribute, which there is or which comes before */
 	int64 raw_id;

@@ -43,36 +43,35 @@ choose_free_name(EpColumnChange *change, EpNewAttribute *attribute, const char *
 }
 
 /* The column of the attribute that this is a variant of. */
-static const char *
-base_column(EpColumnChange *change, const EpNewAttribute *variant, EpType *type)
+typedef struct Base
+{
+	const char *name;
+	EpType type;
+} Base;
+
+static Base
+find_base(EpColumnChange *change, const EpNewAttribute *variant)
 {
 	const EpAttribute *known = ep_target_attribute(change->target, variant->identity);
 
 	if (known != NULL)
-	{
-		*type = known->type;
-		return known->column_name;
-	}
+		return (Base){known->column_name, known->type};
 	for (int i = 0; i < change->count; i++)
 		if (strcmp(change->attributes[i].identity, variant->identity) == 0)
-		{
-			*type = change->attributes[i].type;
-			return change->attributes[i].name;
-		}
+			return (Base){change->attributes[i].name, change->attributes[i].guess.type};
 	elog(ERROR, "variant without a column"); /* it comes first */
 }
 
 static void
 choose_variant_name(EpColumnChange *change, EpNewAttribute *attribute)
 {
-	EpType type;
-	const char *base = base_column(change, attribute, &type);
+	Base base = find_base(change, attribute);
 	char name[EP_NAME_MAX + 1];
 
-	ep_name_variant(attribute->path, base, ep_type_suffix(attribute->type), name);
+	ep_name_variant(attribute->path, base.name, ep_type_suffix(attribute->guess.type), name);
 	choose_free_name(change, attribute, name);
 	attribute->comment = psprintf("values of %s that type %s cannot hold",
-								  ep_path_to_text(attribute->path, change->arena), ep_type_name(type));
+								  ep_path_to_text(attribute->path, change->arena), ep_type_name(base.type));
 }
 
 /* The name that the attribute's column has in another table of the stream, its own table first; NULL: in none. */
@@ -109,7 +108,7 @@ choose_name(EpColumnChange *change, EpNewAttribute *attribute)
 	if (existing != EP_TYPE_NONE && !name_taken(change, name))
 	{
 		attribute->adopted = true;
-		attribute->type = existing;
+		attribute->guess.type = existing;
 	}
 	choose_free_name(change, attribute, name);
 }
@@ -128,12 +127,33 @@ drop_settled(EpColumnChange *change)
 		EpNewAttribute *attribute = &change->attributes[i];
 		const EpAttribute *known = ep_target_attribute(change->target, attribute->identity);
 
-		if (known != NULL &&
-			(ep_target_attribute_column(change->target, known).state != EP_COLUMN_KNOWN ||
-			 ep_target_holds(change->target, known, attribute->type, attribute->wide, attribute->untyped)))
+		if (known != NULL && (ep_target_attribute_column(change->target, known).state != EP_COLUMN_KNOWN ||
+							  ep_target_holds(change->target, known, &attribute->guess)))
 			continue;
 		attribute->variant |= known != NULL;
 		change->attributes[kept++] = *attribute;
+	}
+	change->count = kept;
+}
+
+/* A variant is left out when a column that a user had made takes its values, too. */
+static void
+choose_names(EpColumnChange *change)
+{
+	int kept = 0;
+
+	for (int i = 0; i < change->count; i++)
+	{
+		EpNewAttribute *attribute = &change->attributes[kept];
+
+		*attribute = change->attributes[i];
+		if (!attribute->variant)
+			choose_name(change, attribute);
+		else if (ep_type_holds(find_base(change, attribute).type, &attribute->guess))
+			continue;
+		else
+			choose_variant_name(change, attribute);
+		kept++;
 	}
 	change->count = kept;
 }
@@ -145,19 +165,14 @@ alter(EpColumnChange *change)
 	int count = 0;
 
 	change->target->changed = true; /* whatever comes of it */
-
 	for (int i = 0; i < change->count; i++)
 	{
-		EpNewAttribute *attribute = &change->attributes[i];
+		const EpNewAttribute *attribute = &change->attributes[i];
 
-		if (attribute->variant)
-			choose_variant_name(change, attribute);
-		else
-			choose_name(change, attribute);
 		if (attribute->adopted)
 			continue;
 		strlcpy(columns[count].name, attribute->name, sizeof columns[count].name);
-		columns[count].type = attribute->type;
+		columns[count].type = attribute->guess.type;
 		columns[count++].comment = attribute->comment;
 	}
 	if (count > 0)
@@ -173,11 +188,12 @@ record(EpColumnChange *change)
 		char *path = ep_path_to_text(attribute->path, change->arena);
 
 		ep_registry_add_path(change->target, path, attribute->identity, attribute->name,
-							 get_attnum(change->target->relation, attribute->name), attribute->type,
+							 get_attnum(change->target->relation, attribute->name), attribute->guess.type,
 							 attribute->variant, attribute->comment, attribute->raw_id);
 		ep_journal_schema_change(change->stream, change->target->relation,
 								 attribute->adopted ? "adopt column" : "add column", path, attribute->name,
-								 attribute->type, NULL, change->mode, change->waited_us, attribute->raw_id);
+								 attribute->guess.type, NULL, change->mode, change->waited_us,
+								 attribute->raw_id);
 	}
 }
 
@@ -192,7 +208,7 @@ show(EpColumnChange *change)
 		(void) ep_target_add_attribute(change->stream, target, change->attributes[i].identity,
 									   change->attributes[i].name,
 									   get_attnum(target->relation, change->attributes[i].name),
-									   change->attributes[i].type, change->attributes[i].variant);
+									   change->attributes[i].guess.type, change->attributes[i].variant);
 	(void) ep_view_try_build(change->stream, target, left_ms, change->mode);
 }
 
@@ -225,6 +241,7 @@ change_columns(EpColumnChange *change)
 	drop_settled(change);
 	if (change->count == 0)
 		return true;
+	choose_names(change);
 	alter(change);
 	record(change);
 	show(change);

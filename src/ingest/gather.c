@@ -45,12 +45,8 @@ ep_gather_begin(EpGather *gather, EpColumnChange *change, int most)
 static bool
 join(EpNewAttribute *candidate, const EpNewAttribute *wish)
 {
-	EpType type = ep_type_join(candidate->type, wish->type, wish->untyped);
-
-	if (type == EP_TYPE_NONE)
+	if (!ep_type_guess_join(&candidate->guess, &wish->guess))
 		return false;
-	candidate->wide |= wish->wide;
-	candidate->type = type == EP_TYPE_FLOAT8 && candidate->wide ? EP_TYPE_NUMERIC : type;
 	candidate->count += wish->count;
 	return true;
 }
@@ -59,7 +55,7 @@ static bool
 is_settled(EpTarget *target, const EpAttribute *attribute, const EpNewAttribute *wish)
 {
 	return ep_target_attribute_column(target, attribute).state != EP_COLUMN_KNOWN ||
-		   ep_target_holds(target, attribute, wish->type, wish->wide, wish->untyped);
+		   ep_target_holds(target, attribute, &wish->guess);
 }
 
 static bool

@@ -19,7 +19,7 @@ typedef struct EpGather
 extern void ep_gather_begin(EpGather *gather, EpColumnChange *change, int most);
 
 /*
- * One wish: identity, path, type, wide, untyped, count and raw_id of it are set.  Gives the place of the candidate that takes its
+ * One wish: identity, path, guess, count and raw_id of it are set.  Gives the place of the candidate that takes its
  * values; -1 when the target needs none for them, or must not have it: its column was dropped, or the contract wants no variants.
  */
 extern int ep_gather_add(EpGather *gather, const EpNewAttribute *wish);

@@ -36,8 +36,7 @@ typedef struct Request
 	EpTarget *target;
 	EpArena arena;
 	char **paths;
-	Datum *types; /* regtype */
-	Datum *wide;  /* boolean */
+	EpTypeGuess *guesses;
 	int count;
 } Request;
 
@@ -54,13 +53,13 @@ elements(Datum array, Oid type, int *count)
 	return items;
 }
 
-/* Arguments (event_table regclass, target_id int, paths text[], types oid[], wide boolean[]). The caller has connected to SPI. */
+/* Arguments (event_table regclass, target_id int, paths text[], types oid[], misfits int[]). The caller has connected to SPI. */
 static void
 open_request(Request *request, FunctionCallInfo fcinfo)
 {
 	int target_id = PG_GETARG_INT32(1);
-	Datum *paths;
-	int types, wide;
+	Datum *paths, *types, *misfits;
+	int type_count, misfit_count;
 
 	request->stream = ep_stream_of_event_table(PG_GETARG_OID(0));
 	ep_check_owner(request->stream->event_relation);
@@ -74,19 +73,18 @@ open_request(Request *request, FunctionCallInfo fcinfo)
 	ep_target_reload(request->stream, request->target);
 	ep_arena_init(&request->arena, ep_palloc_allocator(CurrentMemoryContext), ARENA_BYTES);
 	paths = elements(PG_GETARG_DATUM(2), TEXTOID, &request->count);
-	request->types = elements(PG_GETARG_DATUM(3), OIDOID, &types);
-	request->wide = elements(PG_GETARG_DATUM(4), BOOLOID, &wide);
-	if (types != request->count || wide != request->count)
-		elog(ERROR, "arrays of paths, types and wide differ in length");
+	types = elements(PG_GETARG_DATUM(3), OIDOID, &type_count);
+	misfits = elements(PG_GETARG_DATUM(4), INT4OID, &misfit_count);
+	if (type_count != request->count || misfit_count != request->count)
+		elog(ERROR, "arrays of paths, types and misfits differ in length");
 	request->paths = palloc(sizeof(char *) * Max(request->count, 1));
+	request->guesses = palloc(sizeof(EpTypeGuess) * Max(request->count, 1));
 	for (int i = 0; i < request->count; i++)
+	{
 		request->paths[i] = TextDatumGetCString(paths[i]);
-}
-
-static EpType
-type_of(const Request *request, int i)
-{
-	return ep_type_from_oid(DatumGetObjectId(request->types[i]));
+		request->guesses[i] =
+			(EpTypeGuess){ep_type_from_oid(DatumGetObjectId(types[i])), DatumGetInt32(misfits[i])};
+	}
 }
 
 /* The attribute that the path is a spelling of; *path and *identity are its own. NULL: it has none yet. */
@@ -119,14 +117,12 @@ wish_of(Request *request, int i, int64 count, EpNewAttribute *wish)
 	char *identity;
 	bool is_new = find_attribute(request, request->paths[i], &path, &identity) == NULL;
 
-	if (identity == NULL || type_of(request, i) == EP_TYPE_NONE || is_in_map(path))
+	if (identity == NULL || request->guesses[i].type == EP_TYPE_NONE || is_in_map(path))
 		return false;
 	*wish = (EpNewAttribute){.identity = identity,
 							 .path = path,
 							 .comment = path->comment,
-							 .type = type_of(request, i),
-							 .wide = DatumGetBool(request->wide[i]),
-							 .untyped = stream->format->untyped,
+							 .guess = request->guesses[i],
 							 .count = count};
 	return !is_new ||
 		   ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) == EP_POLICY_EVOLVE;
@@ -198,7 +194,7 @@ add(EpColumnChange *change)
 }
 
 /*
- * _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[], counts bigint[]) returns void:
+ * _promote_columns(event_table regclass, target_id int, paths text[], types oid[], misfits int[], counts bigint[]) returns void:
  * add the columns and variants that these values lack, the most frequent first, as many as the stream's caps let in.  55P03 when
  * the lock was not to be had.
  */
@@ -238,13 +234,10 @@ ep_promote_columns(PG_FUNCTION_ARGS)
 static bool
 has_column(const Request *request, const EpAttribute *attribute, int i)
 {
-	bool untyped = request->stream->format->untyped;
-
 	if (ep_target_attribute_column(request->target, attribute).state != EP_COLUMN_KNOWN)
 		return false;
 	for (; attribute != NULL; attribute = ep_target_next_variant(request->target, attribute))
-		if (attribute->attnum != InvalidAttrNumber &&
-			ep_attribute_holds(attribute, type_of(request, i), DatumGetBool(request->wide[i]), untyped))
+		if (attribute->attnum != InvalidAttrNumber && ep_type_holds(attribute->type, &request->guesses[i]))
 			return true;
 	return false;
 }
@@ -271,8 +264,8 @@ column_arrays(const EpTarget *target, const EpAttribute *attribute, Datum *colum
 }
 
 /*
- * _promoted(event_table regclass, target_id int, paths text[], types oid[], wide boolean[]) returns setof (path text, column_type
- * regtype, wide boolean, columns name[], types regtype[]): those of these values that have columns by now, and which.
+ * _promoted(event_table regclass, target_id int, paths text[], types oid[], misfits int[]) returns setof (path text, column_type
+ * regtype, misfits int, columns name[], types regtype[]): those of these values that have columns by now, and which.
  */
 EP_FUNCTION(ep_promoted);
 
@@ -296,8 +289,8 @@ ep_promoted(PG_FUNCTION_ARGS)
 		if (attribute == NULL || !has_column(&request, attribute, i))
 			continue;
 		values[0] = CStringGetTextDatum(request.paths[i]);
-		values[1] = request.types[i];
-		values[2] = request.wide[i];
+		values[1] = ObjectIdGetDatum(ep_type_oid(request.guesses[i].type));
+		values[2] = Int32GetDatum((int32) request.guesses[i].misfits);
 		column_arrays(request.target, attribute, &values[3], &values[4]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

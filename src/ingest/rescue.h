@@ -14,7 +14,9 @@
 
 #include "core/compat.h"
 #include "core/event.h"
+#include "format/format.h"
 #include "lib/stringinfo.h"
+#include "utils/jsonb.h"
 
 /*
  * The schema of the payload does not know it, or did not when it came.  Its path ends in the field number, in '#',
@@ -57,6 +59,9 @@ extern void ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *v
 
 /* Can a column be had later for values that were kept for this reason: lock, busy, rate, limit, contract, unknown, partial? */
 extern bool ep_rescue_passes(const char *reason);
+
+/* A guess made from the value of one entry, for which the source has declared the type. */
+extern EpTypeGuess ep_rescued_guess(EpType type, JsonbContainer *entry, const EpFormat *format);
 
 /* The jsonb; only when count > 0 and not overflow. */
 extern Datum ep_rescue_datum(EpRescue *rescue);

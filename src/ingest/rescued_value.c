@@ -237,6 +237,20 @@ fits(EpType type, const Source *source, const JsonbValue *json, EpValue *value)
 	return value_from_json(type, source, json, value) && ep_type_accepts(type, value);
 }
 
+EpTypeGuess
+ep_rescued_guess(EpType type, JsonbContainer *entry, const EpFormat *format)
+{
+	Source source = {.format = format, .as = type_of_strings(member(entry, "as", 2))};
+	JsonbValue *json = member(entry, "v", 1);
+	EpTypeGuess guess = {type};
+	EpValue value;
+
+	if (json == NULL || !fits(type, &source, json, &value))
+		return (EpTypeGuess){type, ~(EpTypeSet) 0};
+	(void) ep_type_guess_value(&guess, type, &value);
+	return guess;
+}
+
 /* The place of the type, from 1, that ingest would have chosen for the value; 0: none, or not for all of it. */
 static int
 place_of(const Source *source, const JsonbValue *json, const Datum *types, int count)

@@ -45,10 +45,8 @@ add_wish(EpIngest *ingest, EpTargetWork *work, const EpField *field, int64 raw_i
 		else
 			work->wishes = repalloc(work->wishes, work->wish_capacity * sizeof(EpWish));
 	}
-	work->wishes[work->wish_count++] = (EpWish){.path = field->path,
-												.comment = copy_comment(ingest, field->path),
-												.untyped = field->value.untyped,
-												.raw_id = raw_id};
+	work->wishes[work->wish_count++] =
+		(EpWish){.path = field->path, .comment = copy_comment(ingest, field->path), .raw_id = raw_id};
 	ingest->stream->stale = true; /* the marks we leave are this statement's alone */
 	ingest->surprises++;
 	return work->wish_count;
@@ -62,28 +60,18 @@ ep_survey_type(const EpField *field)
 	return ep_type_accepts(type, &field->value) ? type : EP_TYPE_NONE;
 }
 
-/* Join the value's type into the wish; false, and the wish as it was, when they do not join. */
-static bool
-join_wish(EpWish *wish, const EpField *field)
-{
-	if (field->path->type == EP_TYPE_NONE)
-		return ep_type_guess(&wish->guess, &field->value);
-	if (wish->guess.type == EP_TYPE_NONE)
-		wish->guess.type = field->path->type;
-	return wish->guess.type == field->path->type;
-}
-
 /* Join it into one of the wishes that *head begins, or into a new one at their end. */
 static void
 wish_for(EpIngest *ingest, EpTargetWork *work, int head, const EpField *field, int64 raw_id)
 {
+	EpType type = ep_survey_type(field);
 	int i = head, added;
 
-	while (!join_wish(&work->wishes[i - 1], field))
+	while (!ep_type_guess_value(&work->wishes[i - 1].guess, type, &field->value))
 	{
 		if (work->wishes[i - 1].next == 0)
 		{
-			if (!may_vary(ingest->stream, field->path) || ep_survey_type(field) == EP_TYPE_NONE ||
+			if (!may_vary(ingest->stream, field->path) ||
 				(added = add_wish(ingest, work, field, raw_id)) == 0)
 				return; /* a misfit */
 			work->wishes[i - 1].next = added;

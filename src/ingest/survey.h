@@ -16,7 +16,6 @@ typedef struct EpWish
 	EpPath *path;         /* NULL: given up, a map above it is wished for instead */
 	const char *comment;  /* what was said of the path when it was wished for, or NULL */
 	EpTypeGuess guess;    /* joined over the statement */
-	bool untyped;         /* cells of text: text holds everything */
 	int64 raw_id;         /* where it was first seen */
 	int64 count;          /* values that wish for it */
 	int next;             /* of the chain, from 1; 0: no more */

@@ -274,23 +274,25 @@ ep_unknown_read(PG_FUNCTION_ARGS)
 /* ---- what is to be noted of it ---- */
 
 static void
-put_found(ReturnSetInfo *result, const char *path, EpType type, const char *reason)
+put_found(ReturnSetInfo *result, const char *path, EpTypeGuess guess, const char *reason)
 {
-	Datum values[3] = {CStringGetTextDatum(path), ObjectIdGetDatum(ep_type_oid(type)),
-					   CStringGetTextDatum(reason)};
-	bool nulls[3] = {false, type == EP_TYPE_NONE, false};
+	Datum values[4] = {CStringGetTextDatum(path), ObjectIdGetDatum(ep_type_oid(guess.type)),
+					   Int32GetDatum((int32) guess.misfits), CStringGetTextDatum(reason)};
+	bool nulls[4] = {false, guess.type == EP_TYPE_NONE, false, false};
 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 /* A value waits for its column. */
 static void
-found_value(Reader *reader, ReturnSetInfo *result, EpPath *kept, const char *reason)
+found_value(Reader *reader, ReturnSetInfo *result, EpPath *kept, const JsonbValue *entry, const char *reason)
 {
-	EpPath *sent = ep_versions_sent_path(reader->stream, kept, &reader->arena);
+	EpStream *stream = reader->stream;
+	EpPath *sent = ep_versions_sent_path(stream, kept, &reader->arena);
+	EpType type = sent == NULL ? EP_TYPE_NONE : ep_protobuf_type_at(stream->message, sent);
 
 	put_found(result, ep_path_to_text(kept, &reader->arena),
-			  sent == NULL ? EP_TYPE_NONE : ep_protobuf_type_at(reader->stream->message, sent), reason);
+			  ep_rescued_guess(type, entry->val.binary.data, stream->format), reason);
 }
 
 /* Bytes wait for what the schema lacks to read them. */
@@ -302,7 +304,7 @@ found_bytes(Reader *reader, ReturnSetInfo *result, EpPath *kept, bytea *records)
 	EpEvent event;
 
 	if (!find_known(stream, kept, &reader->arena, &known))
-		put_found(result, ep_path_to_text(kept, &reader->arena), EP_TYPE_NONE, EP_RESCUE_UNKNOWN);
+		put_found(result, ep_path_to_text(kept, &reader->arena), (EpTypeGuess){0}, EP_RESCUE_UNKNOWN);
 	else if (decode(reader, kept, records, &known, &event))
 		for (uint32 i = 0; i < event.lack_count; i++)
 		{
@@ -310,13 +312,13 @@ found_bytes(Reader *reader, ReturnSetInfo *result, EpPath *kept, bytea *records)
 
 			if (path != NULL &&
 				!ep_protobuf_lacks_no_more(ep_protobuf_message_at(stream->message, lack->parent), lack))
-				put_found(result, ep_path_to_text(path, &reader->arena), EP_TYPE_NONE, EP_RESCUE_UNKNOWN);
+				put_found(result, ep_path_to_text(path, &reader->arena), (EpTypeGuess){0}, EP_RESCUE_UNKNOWN);
 		}
 }
 
 /*
- * _unknown_found(event_table regclass, rescued jsonb) returns setof (path text, column_type regtype, reason text): what a row keeps
- * of fields that were unknown when it came: values, and what the schema lacks even now.
+ * _unknown_found(event_table regclass, rescued jsonb) returns setof (path text, column_type regtype, misfits int, reason text):
+ * what a row keeps of fields that were unknown when it came: values, and what the schema lacks even now.
  */
 EP_FUNCTION(ep_unknown_found);
 
@@ -343,7 +345,7 @@ ep_unknown_found(PG_FUNCTION_ARGS)
 		if (records != NULL)
 			found_bytes(&reader, result, path, records);
 		else
-			found_value(&reader, result, path, why);
+			found_value(&reader, result, path, &entry, why);
 	}
 	return (Datum) 0;
 }

@@ -58,29 +58,19 @@ find(EpIngest *ingest, EpTargetWork *work, const EpPath *path, const char *reaso
 	return wanted;
 }
 
-/* Join the value's type, declared or its own; false, and the guess as it was, when it does not join. */
-static bool
-join(EpTypeGuess *guess, const EpField *field)
-{
-	if (field->path->type == EP_TYPE_NONE)
-		return ep_type_guess(guess, &field->value);
-	guess->type = field->path->type;
-	return true;
-}
-
 void
 ep_wanted_note(EpIngest *ingest, EpTargetWork *work, const EpField *field, const char *reason,
 			   TimestampTz time)
 {
 	/* Bytes that are to be read later have no column yet. */
-	bool typeless = strcmp(reason, EP_RESCUE_UNKNOWN) == 0 || ep_survey_type(field) == EP_TYPE_NONE;
-	int place = typeless ? TYPELESS : 0;
+	EpType type = strcmp(reason, EP_RESCUE_UNKNOWN) == 0 ? EP_TYPE_NONE : ep_survey_type(field);
+	int place = type == EP_TYPE_NONE ? TYPELESS : 0;
 	Wanted *wanted;
 
 	if (field->path->id == EP_PATH_TRANSIENT)
 		return; /* the path is gone with its event */
-	while ((wanted = find(ingest, work, field->path, reason, place)) != NULL && !typeless &&
-		   !join(&wanted->guess, field))
+	while ((wanted = find(ingest, work, field->path, reason, place)) != NULL &&
+		   !ep_type_guess_value(&wanted->guess, type, &field->value))
 		place++;
 	if (wanted == NULL)
 		return;
@@ -102,8 +92,7 @@ ep_wanted_append(EpIngest *ingest, EpTargetWork *work)
 	{
 		EpWantedAttribute attribute = {.path = ep_path_to_text(wanted->key.path, &ingest->lasting),
 									   .reason = wanted->key.reason,
-									   .type = wanted->guess.type,
-									   .wide = wanted->guess.wide,
+									   .guess = wanted->guess,
 									   .count = wanted->count,
 									   .first = wanted->first,
 									   .last = wanted->last};

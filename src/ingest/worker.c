@@ -169,9 +169,8 @@ ep_worker_columns(EpColumnChange *change)
 		send_text(&request, ep_path_to_text(attribute->path, change->arena));
 		send_text(&request, attribute->identity);
 		send_text(&request, attribute->comment);
-		pq_sendint32(&request, attribute->type);
-		pq_sendbyte(&request, attribute->wide);
-		pq_sendbyte(&request, attribute->untyped);
+		pq_sendint32(&request, attribute->guess.type);
+		pq_sendint32(&request, attribute->guess.misfits);
 		pq_sendbyte(&request, attribute->variant);
 		pq_sendint64(&request, attribute->raw_id);
 	}
@@ -266,9 +265,8 @@ change_columns(Work *work)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("path \"%s\" is malformed", path)));
 		attribute->identity = get_text(work->request);
 		attribute->comment = get_text(work->request);
-		attribute->type = pq_getmsgint(work->request, 4);
-		attribute->wide = pq_getmsgbyte(work->request);
-		attribute->untyped = pq_getmsgbyte(work->request);
+		attribute->guess.type = pq_getmsgint(work->request, 4);
+		attribute->guess.misfits = pq_getmsgint(work->request, 4);
 		attribute->variant = pq_getmsgbyte(work->request);
 		attribute->raw_id = pq_getmsgint64(work->request);
 	}

@@ -22,15 +22,15 @@ CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, infer_ti
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_path';
 COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, boolean, regtype[]) IS 'the path of that value';
 
-CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], wide boolean[], counts bigint[]) RETURNS void
+CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], misfits int[], counts bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promote_columns';
-COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[], bigint[]) IS
+COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], int[], bigint[]) IS
     'add the columns and variants that values of attributes of a stream of the caller lack, the most frequent first, within the caps of the stream';
 
-CREATE FUNCTION _promoted(event_table regclass, target_id int, paths text[], types oid[], wide boolean[],
-                          OUT path text, OUT column_type regtype, OUT wide boolean, OUT columns name[], OUT types regtype[]) RETURNS SETOF record
+CREATE FUNCTION _promoted(event_table regclass, target_id int, paths text[], types oid[], misfits int[],
+                          OUT path text, OUT column_type regtype, OUT misfits int, OUT columns name[], OUT types regtype[]) RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promoted';
-COMMENT ON FUNCTION _promoted(regclass, int, text[], oid[], boolean[]) IS
+COMMENT ON FUNCTION _promoted(regclass, int, text[], oid[], int[]) IS
     'those of these values that have columns by now, the attribute''s own and its variants';
 
 CREATE VIEW _promotable AS
@@ -51,29 +51,28 @@ CREATE FUNCTION _promote_add(target_id int) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH wish AS (
-        SELECT w.path, w.column_type, w.wide, sum(sum(w.value_count)) OVER (PARTITION BY w.path) AS votes, sum(w.value_count) AS own
-        FROM @extschema@._promotable w WHERE w.target_id = $1 GROUP BY w.path, w.column_type, w.wide)
-    SELECT @extschema@._promote_columns(s.event_table, $1, w.paths, w.types, w.wide, w.counts)
-    FROM (SELECT array_agg(path ORDER BY votes DESC, path, own DESC, column_type), array_agg(column_type::oid ORDER BY votes DESC, path, own DESC, column_type),
-                 array_agg(wide ORDER BY votes DESC, path, own DESC, column_type),
-                 array_agg(own::bigint ORDER BY votes DESC, path, own DESC, column_type) FROM wish) w (paths, types, wide, counts),
+        SELECT w.path, w.column_type, w.misfits, sum(sum(w.value_count)) OVER (PARTITION BY w.path) AS votes, sum(w.value_count) AS own
+        FROM @extschema@._promotable w WHERE w.target_id = $1 GROUP BY w.path, w.column_type, w.misfits)
+    SELECT @extschema@._promote_columns(s.event_table, $1, w.paths, w.types, w.misfits, w.counts)
+    FROM (SELECT array_agg(path), array_agg(column_type::oid), array_agg(misfits), array_agg(own::bigint)
+          FROM (SELECT * FROM wish ORDER BY votes DESC, path, own DESC, column_type, misfits) ordered) w (paths, types, misfits, counts),
          @extschema@._target t JOIN @extschema@._stream s USING (stream_id)
     WHERE t.target_id = $1
 $$;
 COMMENT ON FUNCTION _promote_add(int) IS 'make columns for the rescued attributes of an event table that can have one';
 
 -- Rescued values that have a column; columns[1] is the attribute's own.
-CREATE FUNCTION _promote_held(target_id int) RETURNS TABLE (path text, column_type regtype, wide boolean, columns name[], types regtype[], first_event timestamptz,
+CREATE FUNCTION _promote_held(target_id int) RETURNS TABLE (path text, column_type regtype, misfits int, columns name[], types regtype[], first_event timestamptz,
                                                last_event timestamptz)
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH wish AS (
-        SELECT w.path, w.column_type, w.wide, min(w.first_event) AS earliest, max(w.last_event) AS latest
-        FROM @extschema@._promotable w WHERE w.target_id = $1 GROUP BY w.path, w.column_type, w.wide)
-    SELECT p.path, p.column_type, p.wide, p.columns, p.types, wish.earliest, wish.latest
-    FROM (SELECT array_agg(path), array_agg(column_type::oid), array_agg(wide) FROM wish) w (paths, types, wide),
+        SELECT w.path, w.column_type, w.misfits, min(w.first_event) AS earliest, max(w.last_event) AS latest
+        FROM @extschema@._promotable w WHERE w.target_id = $1 GROUP BY w.path, w.column_type, w.misfits)
+    SELECT p.path, p.column_type, p.misfits, p.columns, p.types, wish.earliest, wish.latest
+    FROM (SELECT array_agg(path), array_agg(column_type::oid), array_agg(misfits) FROM wish) w (paths, types, misfits),
          @extschema@._target t JOIN @extschema@._stream s USING (stream_id),
-         @extschema@._promoted(s.event_table, $1, w.paths, w.types, w.wide) p JOIN wish USING (path, column_type, wide)
+         @extschema@._promoted(s.event_table, $1, w.paths, w.types, w.misfits) p JOIN wish USING (path, column_type, misfits)
     WHERE t.target_id = $1
 $$;
 COMMENT ON FUNCTION _promote_held(int) IS 'which rescued values of an event table have columns by now';
@@ -144,14 +143,14 @@ END
 $$;
 COMMENT ON FUNCTION _promote_move(int, regclass, bigint, int) IS 'move the rescued values of some pages into their columns, and have rollups look at them again';
 
-CREATE FUNCTION _promote_forget(target_id int, paths text[], types oid[], wide boolean[]) RETURNS void
+CREATE FUNCTION _promote_forget(target_id int, paths text[], types oid[], misfits int[]) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    DELETE FROM @extschema@._wanted w USING unnest($2, $3, $4) AS held (path, type, wide)
-    WHERE w.target_id = $1 AND w.path = held.path AND w.column_type::oid = held.type AND w.wide = held.wide
+    DELETE FROM @extschema@._wanted w USING unnest($2, $3, $4) AS held (path, type, misfits)
+    WHERE w.target_id = $1 AND w.path = held.path AND w.column_type::oid = held.type AND w.misfits = held.misfits
     AND w.reason IN (SELECT p.reason FROM @extschema@._promotable p)
 $$;
-COMMENT ON FUNCTION _promote_forget(int, text[], oid[], boolean[]) IS 'forget what was wanted and has moved';
+COMMENT ON FUNCTION _promote_forget(int, text[], oid[], int[]) IS 'forget what was wanted and has moved';
 
 -- Nobody promotes what nobody can name: the most wanted 10,000 of each table stay.
 CREATE FUNCTION _maintenance_fold_wanted() RETURNS void
@@ -160,13 +159,13 @@ AS $$
     WITH gone AS (
         DELETE FROM @extschema@._wanted w USING (
             SELECT a.target_id FROM @extschema@._wanted a GROUP BY a.target_id
-            HAVING count(*) > count(DISTINCT (a.path, a.reason, a.column_type::oid, a.wide)) OR count(*) > 10000) many
+            HAVING count(*) > count(DISTINCT (a.path, a.reason, a.column_type::oid, a.misfits)) OR count(*) > 10000) many
         WHERE w.target_id = many.target_id RETURNING w.*)
     INSERT INTO @extschema@._wanted
-    SELECT f.target_id, f.path, f.reason, f.column_type, f.wide, f.value_count, f.first_event, f.last_event
-    FROM (SELECT g.target_id, g.path, g.reason, g.column_type, g.wide, sum(g.value_count) AS value_count, min(g.first_event) AS first_event,
+    SELECT f.target_id, f.path, f.reason, f.column_type, f.misfits, f.value_count, f.first_event, f.last_event
+    FROM (SELECT g.target_id, g.path, g.reason, g.column_type, g.misfits, sum(g.value_count) AS value_count, min(g.first_event) AS first_event,
                  max(g.last_event) AS last_event, row_number() OVER (PARTITION BY g.target_id ORDER BY sum(g.value_count) DESC) AS place
-          FROM gone g GROUP BY g.target_id, g.path, g.reason, g.column_type, g.wide) f
+          FROM gone g GROUP BY g.target_id, g.path, g.reason, g.column_type, g.misfits) f
     JOIN @extschema@._target t USING (target_id) WHERE f.place <= 10000;
 $$;
 COMMENT ON FUNCTION _maintenance_fold_wanted() IS 'sum what statements rescued by event table, path, reason and type';
@@ -187,7 +186,7 @@ BEGIN
                                               '100 milliseconds');
         COMMIT;
         -- Those that have a column before the search for their values begins.
-        SELECT pg_catalog.array_agg(h.path) AS paths, pg_catalog.array_agg(h.column_type::pg_catalog.oid) AS types, pg_catalog.array_agg(h.wide) AS wide,
+        SELECT pg_catalog.array_agg(h.path) AS paths, pg_catalog.array_agg(h.column_type::pg_catalog.oid) AS types, pg_catalog.array_agg(h.misfits) AS misfits,
             pg_catalog.min(h.first_event) AS earliest, pg_catalog.max(h.last_event) AS latest
         INTO held FROM @extschema@._promote_held(t.target_id) h;
         CONTINUE WHEN held.paths IS NULL;
@@ -202,14 +201,14 @@ BEGIN
         END LOOP;
         CONTINUE WHEN NOT whole;
         PERFORM @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
-            'SELECT @extschema@._promote_forget(%s, %L, %L, %L)', t.target_id, held.paths, held.types, held.wide));
+            'SELECT @extschema@._promote_forget(%s, %L, %L, %L)', t.target_id, held.paths, held.types, held.misfits));
         COMMIT;
     END LOOP;
 END
 $$;
 COMMENT ON PROCEDURE _maintenance_promote() IS 'make columns of rescued attributes and fill them, in small transactions';
 
-REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], boolean[], bigint[]), _promoted(regclass, int, text[], oid[], boolean[]),
+REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], int[], bigint[]), _promoted(regclass, int, text[], oid[], int[]),
     _promote_targets(), _promote_add(int), _promote_held(int), _promote_moves(int), _promote_ranges(int, timestamptz, timestamptz), _promote_statement(int, regclass, bigint, int),
-    _promote_move(int, regclass, bigint, int), _promote_forget(int, text[], oid[], boolean[]), _maintenance_fold_wanted() FROM PUBLIC;
+    _promote_move(int, regclass, bigint, int), _promote_forget(int, text[], oid[], int[]), _maintenance_fold_wanted() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_promote() FROM PUBLIC;

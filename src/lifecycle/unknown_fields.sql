@@ -18,7 +18,7 @@ CREATE FUNCTION _unknown_key(event_table regclass, path text) RETURNS text
 COMMENT ON FUNCTION _unknown_key(regclass, text) IS
     'the key in _ep_rescued of what could not be read for want of what the path names, if the schema of the stream has that by now; else null';
 
-CREATE FUNCTION _unknown_found(event_table regclass, rescued jsonb, OUT path text, OUT column_type regtype, OUT reason text) RETURNS SETOF record
+CREATE FUNCTION _unknown_found(event_table regclass, rescued jsonb, OUT path text, OUT column_type regtype, OUT misfits int, OUT reason text) RETURNS SETOF record
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_unknown_found';
 COMMENT ON FUNCTION _unknown_found(regclass, jsonb) IS
     'what a row keeps of fields that were unknown when it came: values with the type that the schema of its stream gives their column, and what that lacks even now';
@@ -46,8 +46,8 @@ AS $$
         'WITH known AS (UPDATE ONLY %1$s t SET _ep_rescued = @extschema@._unknown_read(%2$L, t._ep_rescued) '
         'WHERE t.ctid >= %3$L AND t.ctid < %4$L AND t._ep_rescued ?| %5$L AND @extschema@._unknown_read(%2$L, t._ep_rescued) IS NOT NULL '
         'RETURNING t.event_time, t._ep_rescued), '
-        'found AS (SELECT f.path, f.column_type::oid, f.reason, count(*), min(known.event_time), max(known.event_time) '
-        'FROM known, @extschema@._unknown_found(%2$L, known._ep_rescued) f GROUP BY 1, 2, 3) '
+        'found AS (SELECT f.path, f.column_type::oid, f.misfits, f.reason, count(*), min(known.event_time), max(known.event_time) '
+        'FROM known, @extschema@._unknown_found(%2$L, known._ep_rescued) f GROUP BY 1, 2, 3, 4) '
         'SELECT jsonb_agg(to_jsonb(f)) FROM found f',
         part, s.event_table::oid, format('(%s,0)', first_page), format('(%s,0)', first_page + pages), keys)
     FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id) WHERE t.target_id = $1
@@ -61,9 +61,9 @@ AS $$
     WITH done AS (
         SELECT @extschema@._rollup_run_as(c.relowner, '', 'UTC', @extschema@._unknown_statement($1, $2, $3, $4, $5), NULL, NULL)::jsonb AS found
         FROM pg_class c WHERE c.oid = part)
-    INSERT INTO @extschema@._wanted (target_id, path, reason, column_type, wide, value_count, first_event, last_event)
-    SELECT $1, f.path, f.reason, f.column_type, false, f.count, f.min, f.max
-    FROM done, jsonb_to_recordset(done.found) f (path text, column_type oid, reason text, count bigint, min timestamptz, max timestamptz)
+    INSERT INTO @extschema@._wanted (target_id, path, reason, column_type, misfits, value_count, first_event, last_event)
+    SELECT $1, f.path, f.reason, f.column_type, f.misfits, f.count, f.min, f.max
+    FROM done, jsonb_to_recordset(done.found) f (path text, column_type oid, misfits int, reason text, count bigint, min timestamptz, max timestamptz)
 $$;
 COMMENT ON FUNCTION _unknown_take(int, regclass, bigint, int, text[]) IS 'read the unknown fields of some pages, and want columns for what was found';
 

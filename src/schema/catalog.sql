@@ -167,7 +167,7 @@ CREATE TABLE _wanted (
     path        text NOT NULL,
     reason      text NOT NULL,
     column_type regtype,                -- that holds all these values; null: none does
-    wide        boolean NOT NULL,       -- there are integers among them that float8 does not hold
+    misfits     int NOT NULL,           -- which types do not hold all of them, a bit each: EpTypeSet
     value_count bigint NOT NULL,
     first_event timestamptz NOT NULL,
     last_event  timestamptz NOT NULL

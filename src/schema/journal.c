@@ -175,21 +175,21 @@ ep_journal_wanted(int target_id, const EpWantedAttribute *attribute)
 {
 	static EpStatement statement = {
 		"INSERT INTO event_pipeline._wanted"
-		" (target_id, path, reason, column_type, wide, value_count, first_event, last_event)"
+		" (target_id, path, reason, column_type, misfits, value_count, first_event, last_event)"
 		" VALUES ($1, $2, $3, $4::regtype, $5, $6, $7, $8)",
 		8,
-		{INT4OID, TEXTOID, TEXTOID, OIDOID, BOOLOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+		{INT4OID, TEXTOID, TEXTOID, OIDOID, INT4OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
 	Datum values[8] = {Int32GetDatum(target_id),
 					   CStringGetTextDatum(attribute->path),
 					   CStringGetTextDatum(attribute->reason),
-					   ObjectIdGetDatum(ep_type_oid(attribute->type)),
-					   BoolGetDatum(attribute->wide),
+					   ObjectIdGetDatum(ep_type_oid(attribute->guess.type)),
+					   Int32GetDatum((int32) attribute->guess.misfits),
 					   Int64GetDatum(attribute->count),
 					   TimestampTzGetDatum(attribute->first),
 					   TimestampTzGetDatum(attribute->last)};
 	char nulls[9] = "        ";
 
-	nulls[3] = attribute->type == EP_TYPE_NONE ? 'n' : ' ';
+	nulls[3] = attribute->guess.type == EP_TYPE_NONE ? 'n' : ' ';
 	ep_catalog_run(&statement, values, nulls);
 }
 

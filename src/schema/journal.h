@@ -64,8 +64,7 @@ typedef struct EpWantedAttribute
 {
 	const char *path;
 	const char *reason;
-	EpType type; /* of a column that would hold all the values; EP_TYPE_NONE: there is none */
-	bool wide;   /* see EpTypeGuess */
+	EpTypeGuess guess; /* type: of a column that would hold all the values; EP_TYPE_NONE: there is none */
 	int64 count;
 	TimestampTz first, last; /* event times */
 } EpWantedAttribute;

@@ -180,12 +180,8 @@ extern const EpAttribute *ep_target_next_variant(const EpTarget *target, const E
 extern const EpAttribute *
 ep_target_variant(const EpTarget *target, const EpAttribute *attribute, const EpValue *value);
 
-/* True when this very column takes all values of this type.  wide and untyped as in core/value.h. */
-extern bool ep_attribute_holds(const EpAttribute *attribute, EpType type, bool wide, bool untyped);
-
-/* The same of a column of the attribute, its own or a variant. */
-extern bool
-ep_target_holds(const EpTarget *target, const EpAttribute *attribute, EpType type, bool wide, bool untyped);
+/* True when one column of the attribute, its own or a variant, takes all values that the guess was made from. */
+extern bool ep_target_holds(const EpTarget *target, const EpAttribute *attribute, const EpTypeGuess *guess);
 
 /*
  * Remember an attribute in the entry, or a variant of one that is there (the catalog row is registry.c's

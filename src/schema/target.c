@@ -303,17 +303,10 @@ ep_target_variant(const EpTarget *target, const EpAttribute *attribute, const Ep
 }
 
 bool
-ep_attribute_holds(const EpAttribute *attribute, EpType type, bool wide, bool untyped)
-{
-	return ep_type_join(attribute->type, type, untyped) == attribute->type &&
-		   !(wide && attribute->type == EP_TYPE_FLOAT8);
-}
-
-bool
-ep_target_holds(const EpTarget *target, const EpAttribute *attribute, EpType type, bool wide, bool untyped)
+ep_target_holds(const EpTarget *target, const EpAttribute *attribute, const EpTypeGuess *guess)
 {
 	for (; attribute != NULL; attribute = ep_target_next_variant(target, attribute))
-		if (ep_attribute_holds(attribute, type, wide, untyped))
+		if (ep_type_holds(attribute->type, guess))
 			return true;
 	return false;
 }

@@ -257,6 +257,12 @@ types_join_without_loss(void)
 	CHECK(ep_type_join(EP_TYPE_ARRAY + EP_TYPE_INT4, EP_TYPE_INT8, false) == EP_TYPE_NONE);
 }
 
+static bool
+guess(EpTypeGuess *guess, const EpValue *value)
+{
+	return ep_type_guess_value(guess, ep_type_of(value), value);
+}
+
 static void
 a_guess_looks_at_the_values(void)
 {
@@ -265,16 +271,56 @@ a_guess_looks_at_the_values(void)
 	EpValue fraction = {.kind = EP_FLOAT, .as.f = 0.5};
 	EpValue text = {.kind = EP_TEXT, .text = "x", .length = 1};
 	EpValue null = {.kind = EP_NULL};
-	EpTypeGuess guess = {0};
+	EpTypeGuess g = {0};
 
-	CHECK(ep_type_guess(&guess, &null) && guess.type == EP_TYPE_NONE);
-	CHECK(ep_type_guess(&guess, &small) && guess.type == EP_TYPE_INT8);
-	CHECK(ep_type_guess(&guess, &fraction) && guess.type == EP_TYPE_FLOAT8);
-	CHECK(!ep_type_guess(&guess, &text) && guess.type == EP_TYPE_FLOAT8);
-	CHECK(ep_type_guess(&guess, &wide) && guess.type == EP_TYPE_NUMERIC);
-	guess = (EpTypeGuess){0};
-	CHECK(ep_type_guess(&guess, &wide) && guess.type == EP_TYPE_INT8);
-	CHECK(ep_type_guess(&guess, &fraction) && guess.type == EP_TYPE_NUMERIC);
+	CHECK(guess(&g, &null) && g.type == EP_TYPE_NONE && g.misfits == 0);
+	CHECK(guess(&g, &small) && g.type == EP_TYPE_INT8);
+	CHECK(guess(&g, &fraction) && g.type == EP_TYPE_FLOAT8);
+	CHECK(!guess(&g, &text) && g.type == EP_TYPE_FLOAT8 && ep_type_holds(EP_TYPE_FLOAT4, &g));
+	CHECK(guess(&g, &wide) && g.type == EP_TYPE_NUMERIC);
+	g = (EpTypeGuess){0};
+	CHECK(guess(&g, &wide) && g.type == EP_TYPE_INT8);
+	CHECK(guess(&g, &fraction) && g.type == EP_TYPE_NUMERIC);
+}
+
+static void
+a_guess_knows_which_narrower_columns_would_do(void)
+{
+	EpValue v = {.kind = EP_INT, .as.i = INT32_MAX};
+	EpValue text = {.kind = EP_TEXT, .text = "x", .length = 1};
+	EpValue stamp = {.kind = EP_TIMESTAMP, .untyped = true, .text = "2024-01-01T00:00:00Z", .length = 20};
+	EpTypeGuess g = {0}, other = {0};
+
+	CHECK(guess(&g, &v) && g.type == EP_TYPE_INT8 && ep_type_holds(EP_TYPE_INT4, &g));
+	CHECK(!ep_type_holds(EP_TYPE_FLOAT4, &g) && ep_type_holds(EP_TYPE_NUMERIC, &g) &&
+		  !ep_type_holds(EP_TYPE_TEXT, &g) && !ep_type_holds(EP_TYPE_NONE, &g));
+	v.as.i++;
+	CHECK(guess(&g, &v) && g.type == EP_TYPE_INT8 && !ep_type_holds(EP_TYPE_INT4, &g));
+	v.as.i = 1;
+	CHECK(guess(&g, &v) && !ep_type_holds(EP_TYPE_INT4, &g));
+
+	/* the source's type, where it has declared one */
+	g = (EpTypeGuess){0};
+	v = (EpValue){.kind = EP_UINT, .as.u = 7};
+	CHECK(ep_type_guess_value(&g, EP_TYPE_NUMERIC, &v) && ep_type_holds(EP_TYPE_INT4, &g));
+	v = (EpValue){.kind = EP_ARRAY, .count = 1, .as.items = &(EpValue){.kind = EP_INT, .as.i = INT32_MIN}};
+	g = (EpTypeGuess){0};
+	CHECK(ep_type_guess_value(&g, EP_TYPE_ARRAY + EP_TYPE_INT8, &v) &&
+		  ep_type_holds(EP_TYPE_ARRAY + EP_TYPE_INT4, &g) && !ep_type_holds(EP_TYPE_INT4, &g));
+
+	/* two guesses become one, or stay as they are */
+	CHECK(guess(&other, &text) && !ep_type_guess_join(&other, &g) && other.type == EP_TYPE_TEXT);
+	g = (EpTypeGuess){0};
+	CHECK(guess(&g, &stamp) && g.type == EP_TYPE_TIMESTAMPTZ && ep_type_guess_join(&g, &other) &&
+		  g.type == EP_TYPE_TEXT && !ep_type_holds(EP_TYPE_TIMESTAMPTZ, &g));
+	CHECK(ep_type_guess_join(&other, &(EpTypeGuess){0}) && other.type == EP_TYPE_TEXT);
+
+	/* cells of text */
+	g = (EpTypeGuess){0};
+	v = (EpValue){.kind = EP_INT, .untyped = true, .text = "1", .length = 1, .as.i = 1};
+	CHECK(guess(&g, &v) && g.type == EP_TYPE_INT8 && ep_type_holds(EP_TYPE_TEXT, &g));
+	v = (EpValue){.kind = EP_BOOL, .untyped = true, .text = "true", .length = 4, .as.boolean = true};
+	CHECK(guess(&g, &v) && g.type == EP_TYPE_TEXT);
 }
 
 static void
@@ -375,6 +421,7 @@ main(void)
 	RUN(cells_are_numbers_only_when_they_come_back);
 	RUN(types_join_without_loss);
 	RUN(a_guess_looks_at_the_values);
+	RUN(a_guess_knows_which_narrower_columns_would_do);
 	RUN(columns_accept_only_what_they_hold);
 	RUN(times_are_read_as_the_standards_say);
 	RUN(what_is_no_time_is_none);
