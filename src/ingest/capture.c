@@ -22,9 +22,10 @@
 /* Rows that lie side by side in one page. */
 typedef struct Run
 {
-	Oid leaf;
+	Oid leaf; /* InvalidOid: they were rolled back, and there are none */
 	BlockNumber block;
 	OffsetNumber first, last;
+	SubTransactionId subid; /* that stored them */
 } Run;
 
 /* A raw row that was deleted while the statement ran: when it comes in again, it was only moved. */
@@ -168,10 +169,11 @@ note(EpCapture *capture, Oid leaf, ItemPointer place)
 	BlockNumber block = ItemPointerGetBlockNumber(place);
 	OffsetNumber offset = ItemPointerGetOffsetNumber(place);
 	Run *run = capture->count == 0 ? NULL : &capture->runs[capture->count - 1];
+	SubTransactionId subid = GetCurrentSubTransactionId();
 
 	capture->rows++;
 	if (run != NULL && !capture->new_run && run->block == block && run->leaf == leaf &&
-		run->last + 1 == offset)
+		run->last + 1 == offset && run->subid == subid)
 	{
 		run->last = offset;
 		return;
@@ -181,7 +183,7 @@ note(EpCapture *capture, Oid leaf, ItemPointer place)
 		capture->capacity *= 2;
 		capture->runs = repalloc_huge(capture->runs, capture->capacity * sizeof(Run));
 	}
-	capture->runs[capture->count++] = (Run){leaf, block, offset, offset};
+	capture->runs[capture->count++] = (Run){leaf, block, offset, offset, subid};
 	capture->new_run = false;
 }
 
@@ -558,6 +560,18 @@ transaction_ended(XactEvent event, void *argument)
 		open_captures = NULL;
 }
 
+/*
+ * What it and those within it have stored: VACUUM may give the places to other rows.  Numbers of subtransactions only rise, and runs
+ * keep theirs, for departures count them.
+ */
+static void
+forget_rolled_back(EpCapture *capture, SubTransactionId subid)
+{
+	for (int64 i = capture->count - 1; i >= 0 && capture->runs[i].subid >= subid; i--)
+		capture->runs[i] =
+			(Run){.leaf = InvalidOid, .first = FirstOffsetNumber, .subid = capture->runs[i].subid};
+}
+
 /* Statements that began in a subtransaction do not outlive its abort. */
 static void
 subtransaction_ended(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *argument)
@@ -571,6 +585,8 @@ subtransaction_ended(SubXactEvent event, SubTransactionId subid, SubTransactionI
 		open_captures = capture->outer;
 		MemoryContextDelete(capture->context);
 	}
+	for (EpCapture *capture = open_captures; capture != NULL; capture = capture->outer)
+		forget_rolled_back(capture, subid);
 }
 
 void
