@@ -90,6 +90,11 @@ $$;
 SELECT peak_mb() AS before \gset
 SELECT * FROM event_pipeline.replay('rm', (SELECT array_agg(n ORDER BY n DESC) || NULL || 5::bigint FROM generate_series(1, 20000) n));
 SELECT * FROM event_pipeline.verify('rm', NULL) WHERE raw_id <> 1000;
+SET session_replication_role = replica;
+INSERT INTO rm_raw (raw_id, payload) OVERRIDING SYSTEM VALUE
+SELECT n, format('{"ts":"%s","n":%s}', to_char(date '2024-06-01' + n % 60, 'YYYY-MM-DD'), n) FROM generate_series(20001, 40000) n;
+RESET session_replication_role;
+CALL event_pipeline.run_maintenance();
 SELECT peak_mb() - :before < 100 AS modest;
 SELECT count(*), count(DISTINCT n) FROM rm;
 DROP FUNCTION peak_mb();

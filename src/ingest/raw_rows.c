@@ -36,11 +36,19 @@ ep_raw_scan_next(EpScan *scan, MemoryContext row_context, EpRawRow *raw)
 	return true;
 }
 
+/* How many ids make a short list. */
+#define SHORT_LIST 1000
+
 /*
- * Ids that one query on the raw table asks for.  A BRIN index leads to those of a list without reading what lies between
- * them; but the planner looks at each of the list for each partition, so a list of all could take it gigabytes.
+ * The condition for rows of such ids.  Of a short list a BRIN index leads to each; of a long one the planner would look at
+ * each for each partition, which could take it gigabytes.
  */
-#define QUERY_IDS 1000
+static char *
+condition(const char *column, int count)
+{
+	return psprintf("%s %s AND %s BETWEEN $2 AND $3", column,
+					count <= SHORT_LIST ? "= ANY ($1)" : "IN (SELECT unnest($1))", column);
+}
 
 static Datum
 array_of(const int64 *ids, int count)
@@ -55,34 +63,28 @@ array_of(const int64 *ids, int count)
 	return PointerGetDatum(array);
 }
 
-/* ---- reading ---- */
-
-/* How many ids from first on go into one query: those that are the same stay together. */
-static int
-query_length(const EpRawRows *rows, int first)
+/* $1, $2 and $3 of the condition; the ids ascend. */
+static void
+bind_ids(const int64 *ids, int count, Datum values[3])
 {
-	int end = Min(first + QUERY_IDS, rows->count);
-
-	while (end < rows->count && rows->ids[end] == rows->ids[end - 1])
-		end++;
-	return end - first;
+	values[0] = array_of(ids, count);
+	values[1] = Int64GetDatum(count > 0 ? ids[0] : 0);
+	values[2] = Int64GetDatum(count > 0 ? ids[count - 1] : 0);
 }
 
-static void
-open_scan(EpRawRows *rows, int first)
-{
-	int count = query_length(rows, first);
-	Oid types[3] = {INT8ARRAYOID, INT8OID, INT8OID};
-	Datum values[3] = {array_of(rows->ids + first, count), Int64GetDatum(rows->ids[first]),
-					   Int64GetDatum(rows->ids[first + count - 1])};
+/* ---- reading ---- */
 
+static void
+open_scan(EpRawRows *rows)
+{
+	Oid types[3] = {INT8ARRAYOID, INT8OID, INT8OID};
+	Datum values[3];
+
+	bind_ids(rows->ids, rows->count, values);
 	ep_scan_open(&rows->scan, ep_relation_owner(rows->stream->raw_relation),
-				 psprintf("SELECT raw_id, received_at, payload FROM %s WHERE raw_id = ANY ($1)"
-						  " AND raw_id BETWEEN $2 AND $3 ORDER BY raw_id",
-						  ep_relation_name(rows->stream->raw_relation)),
+				 psprintf("SELECT raw_id, received_at, payload FROM %s WHERE %s ORDER BY raw_id",
+						  ep_relation_name(rows->stream->raw_relation), condition("raw_id", rows->count)),
 				 3, types, values, false);
-	rows->scan_begins = first;
-	rows->scan_ends = first + count;
 }
 
 static void
@@ -90,11 +92,11 @@ rewind_rows(EpRawSource *source)
 {
 	EpRawRows *rows = (EpRawRows *) source;
 
-	rows->at = -1;
-	if (rows->scan.portal != NULL && rows->scan_begins == 0)
-		ep_scan_rewind(&rows->scan);
+	if (rows->scan.portal == NULL)
+		open_scan(rows);
 	else
-		rows->scan_ends = 0; /* the first row opens it */
+		ep_scan_rewind(&rows->scan);
+	rows->at = -1;
 }
 
 static bool
@@ -104,11 +106,6 @@ next_row(EpRawSource *source, MemoryContext row_context, EpRawRow *raw)
 
 	if (++rows->at >= rows->count)
 		return false;
-	if (rows->at == rows->scan_ends)
-	{
-		ep_raw_rows_close(rows);
-		open_scan(rows, rows->at);
-	}
 	if (!ep_raw_scan_next(&rows->scan, row_context, raw) || raw->raw_id != rows->ids[rows->at])
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
@@ -131,28 +128,29 @@ ep_raw_rows_ids(const EpRawRows *rows)
 	return array_of(rows->ids, rows->count);
 }
 
+/* As the owner of the table; how many rows there are. */
 static uint64
-select_with(Oid table, const char *sql, Datum ids)
+select_with(Oid table, const char *columns, const char *column, const int64 *ids, int count)
 {
 	int pinned = ep_settings_pin();
 	EpRole saved = ep_role_enter_owner_of(table);
-	Oid types[1] = {INT8ARRAYOID};
+	Oid types[3] = {INT8ARRAYOID, INT8OID, INT8OID};
+	Datum values[3];
+	char *sql = psprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", columns, ep_relation_name(table),
+						 condition(column, count), column);
 
-	if (SPI_execute_with_args(sql, 1, types, &ids, NULL, false, 0) != SPI_OK_SELECT)
+	bind_ids(ids, count, values);
+	if (SPI_execute_with_args(sql, 3, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read tables of the stream");
 	ep_role_leave(saved);
 	ep_settings_unpin(pinned);
 	return SPI_processed;
 }
 
-/* Not "= ANY ($1)": of a list, too, the planner looks at each for each partition. */
 uint64
 ep_raw_rows_select(const EpRawRows *rows, const char *columns, Oid table)
 {
-	return select_with(table,
-					   psprintf("SELECT %s FROM %s WHERE _ep_raw_id IN (SELECT unnest($1))", columns,
-								ep_relation_name(table)),
-					   ep_raw_rows_ids(rows));
+	return select_with(table, columns, "_ep_raw_id", rows->ids, rows->count);
 }
 
 static int
@@ -180,37 +178,26 @@ read_ids(ArrayType *array, int64 **ids)
 	return qunique(*ids, count, sizeof(int64), compare_ids);
 }
 
-/* Nothing makes a raw_id unique: there may be more rows than ids. */
-static void
-add_found(EpRawRows *rows, uint64 n)
-{
-	rows->ids = repalloc_huge(rows->ids, sizeof(int64) * (rows->count + n + 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		bool isnull;
-
-		rows->ids[rows->count++] = DatumGetInt64(ep_catalog_datum(i, 1, &isnull));
-	}
-	SPI_freetuptable(SPI_tuptable);
-}
-
 void
 ep_raw_rows_open(EpRawRows *rows, EpStream *stream, ArrayType *ids)
 {
-	const char *sql = psprintf("SELECT raw_id FROM %s WHERE raw_id = ANY ($1) ORDER BY raw_id",
-							   ep_relation_name(stream->raw_relation));
 	int64 *asked;
 	int count = read_ids(ids, &asked);
+	uint64 found = select_with(stream->raw_relation, "raw_id", "raw_id", asked, count);
 
 	rows->source.rewind = rewind_rows;
 	rows->source.next = next_row;
 	rows->stream = stream;
 	rows->scan.portal = NULL;
-	rows->ids = palloc(sizeof(int64));
-	rows->count = 0;
-	for (int i = 0; i < count; i += QUERY_IDS)
-		add_found(rows,
-				  select_with(stream->raw_relation, sql, array_of(asked + i, Min(QUERY_IDS, count - i))));
+	rows->ids = palloc(sizeof(int64) * Max(found, 1)); /* nothing makes a raw_id unique */
+	rows->count = (int) found;
+	for (uint64 i = 0; i < found; i++)
+	{
+		bool isnull;
+
+		rows->ids[i] = DatumGetInt64(ep_catalog_datum(i, 1, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
 	pfree(asked);
 }
 

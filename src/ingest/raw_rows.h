@@ -18,7 +18,6 @@ typedef struct EpRawRows
 	int count;
 	int at; /* the row handed out last */
 	EpScan scan;
-	int scan_begins, scan_ends; /* rows that it reads */
 } EpRawRows;
 
 /* One event: key of hash tables that say which events have a row. */

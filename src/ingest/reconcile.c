@@ -377,6 +377,21 @@ ep_reconcile(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+static int64
+least_id(ArrayType *ids)
+{
+	ArrayIterator items = array_create_iterator(ids, 0, NULL);
+	int64 least = PG_INT64_MAX;
+	Datum id;
+	bool isnull;
+
+	while (array_iterate(items, &id, &isnull))
+		if (!isnull)
+			least = Min(least, DatumGetInt64(id));
+	array_free_iterator(items);
+	return least;
+}
+
 /*
  * _unprocessed(event_table regclass, raw_ids bigint[]) returns bigint[]: of these, the raw rows with an event that is
  * missing.
@@ -386,16 +401,18 @@ EP_FUNCTION(ep_unprocessed);
 Datum
 ep_unprocessed(PG_FUNCTION_ARGS)
 {
-	Oid types[3] = {INT8ARRAYOID, INT4OID, INTERVALOID};
+	Oid types[3] = {INT8ARRAYOID, INT8OID, INTERVALOID};
 	Interval ever = {.month = 0, .day = 1000000};
-	Datum values[3] = {PG_GETARG_DATUM(1), Int32GetDatum(0), IntervalPGetDatum(&ever)};
+	Datum values[3] = {PG_GETARG_DATUM(1), Int64GetDatum(least_id(PG_GETARG_ARRAYTYPE_P(1))),
+					   IntervalPGetDatum(&ever)};
 	Reconcile *reconcile = palloc0(sizeof(Reconcile));
 	Datum missing;
 
 	reconcile->missing = initArrayResult(INT8OID, CurrentMemoryContext, false);
 	SPI_connect();
 	reconcile->stream = stream_of_caller(PG_GETARG_OID(0));
-	run(reconcile, types, values, "raw_id = ANY ($1)", "_ep_raw_id = ANY ($1)");
+	run(reconcile, types, values, "raw_id IN (SELECT unnest($1)) AND raw_id >= $2",
+		"_ep_raw_id IN (SELECT unnest($1)) AND _ep_raw_id >= $2");
 	SPI_finish();
 	missing = makeArrayResult(reconcile->missing, CurrentMemoryContext);
 	PG_RETURN_DATUM(missing);

@@ -169,6 +169,7 @@ COMMENT ON FUNCTION _sweep_xid8(xid) IS 'the 64 bits of the id of a transaction 
 -- or rows that somebody deleted; false, they never were; null: nobody knows. Their transactions tell, as in _sweep_find().
 CREATE FUNCTION _sweep_counted(stream_id int, raw_ids bigint[]) RETURNS TABLE (raw_id bigint, counted boolean)
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off -- _sweep_row grows faster than its statistics
 AS $$
 DECLARE
     s        @extschema@._stream;
@@ -186,13 +187,14 @@ BEGIN
     seen := @extschema@._sweep_count(s.raw_table, settled) -> 'rows';
     RETURN QUERY
     SELECT r.key::bigint, CASE
-        WHEN EXISTS (SELECT FROM @extschema@._sweep_row w WHERE w.stream_id = $1 AND w.raw_id = r.key::bigint) THEN false
+        WHEN w.raw_id IS NOT NULL THEN false
         WHEN restored THEN NULL
         WHEN r.key::bigint <= settled THEN nullif(pg_visible_in_snapshot(@extschema@._sweep_xid8(r.value::xid), mark.settled_snapshot), false)
-        WHEN EXISTS (SELECT FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1 AND t.transaction = r.value::xid) THEN true
+        WHEN r.value::xid IN (SELECT t.transaction FROM @extschema@._sweep_transaction t WHERE t.stream_id = $1) THEN true
         WHEN n.raw_rows >= (seen ->> r.value)::bigint THEN true
         WHEN coalesce(n.raw_rows, 0) = 0 THEN false END
     FROM jsonb_each_text(written) r
+    LEFT JOIN @extschema@._sweep_row w ON w.stream_id = $1 AND w.raw_id = r.key::bigint
     LEFT JOIN (SELECT c.xmin, sum(c.raw_rows) FROM @extschema@._counter c WHERE c.stream_id = $1 GROUP BY c.xmin) n (transaction, raw_rows)
         ON n.transaction = r.value::xid;
 END
