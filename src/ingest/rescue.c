@@ -59,20 +59,39 @@ append_bytes(StringInfo out, const char *bytes, size_t length)
 	appendStringInfoChar(out, '"');
 }
 
+/* As the source wrote it; a binary format's in the fewest digits, into buffer. */
+static const char *
+float_text(const EpValue *value, char *buffer, size_t *length)
+{
+	if (value->text == NULL)
+		*length = double_to_shortest_decimal_bufn(value->as.f, buffer);
+	else
+		*length = value->length;
+	return value->text == NULL ? buffer : value->text;
+}
+
+static bool
+is_minus_zero(double f)
+{
+	return f == 0 && signbit(f);
+}
+
 static void
-append_float(StringInfo out, double f)
+append_float(StringInfo out, const EpValue *value)
 {
 	char buffer[DOUBLE_SHORTEST_DECIMAL_LEN];
+	double f = value->as.f;
+	size_t length;
+	const char *text = float_text(value, buffer, &length);
 
 	if (isnan(f))
 		appendStringInfoString(out, "\"NaN\"");
 	else if (isinf(f))
 		appendStringInfoString(out, f > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+	else if (is_minus_zero(f))
+		append_text(out, text, length);
 	else
-	{
-		double_to_shortest_decimal_buf(f, buffer);
-		appendStringInfoString(out, buffer);
-	}
+		appendBinaryStringInfo(out, text, length);
 }
 
 /* RFC 3339 with nine decimals, UTC. */
@@ -136,10 +155,7 @@ append_value(StringInfo out, const EpValue *value)
 			break;
 		case EP_FLOAT:
 		case EP_FLOAT4:
-			if (value->text != NULL)
-				appendBinaryStringInfo(out, value->text, value->length);
-			else
-				append_float(out, value->as.f);
+			append_float(out, value);
 			break;
 		case EP_NUMERIC:
 		case EP_JSON:
@@ -170,9 +186,32 @@ append_value(StringInfo out, const EpValue *value)
 	}
 }
 
-/* What a JSON string that append_value() writes stands for; EP_TYPE_NONE: text.  Records under a field number are bytes anyway. */
+/* Does jsonb write the number as that, and with a point?  1e2 becomes 100 there, as if it had been an integer. */
+static bool
+is_plainly_float(const EpValue *value)
+{
+	char buffer[DOUBLE_SHORTEST_DECIMAL_LEN];
+	size_t length;
+	const char *text = float_text(value, buffer, &length);
+	bool point = false;
+
+	if (!isfinite(value->as.f) || is_minus_zero(value->as.f))
+		return false;
+	for (size_t i = 0; i < length; i++)
+	{
+		if (text[i] == 'e' || text[i] == 'E')
+			return text[i + 1] == '-';
+		point |= text[i] == '.';
+	}
+	return point;
+}
+
+/*
+ * What a value that append_value() writes stands for, where its JSON does not say so; EP_TYPE_NONE: it does.  Records under a
+ * field number are bytes anyway.
+ */
 static EpType
-string_stands_for(const EpValue *value)
+stands_for(const EpValue *value)
 {
 	EpType type = EP_TYPE_NONE;
 
@@ -182,7 +221,7 @@ string_stands_for(const EpValue *value)
 	{
 		case EP_FLOAT:
 		case EP_FLOAT4:
-			return value->text == NULL && !isfinite(value->as.f) ? EP_TYPE_FLOAT8 : EP_TYPE_NONE;
+			return is_plainly_float(value) ? EP_TYPE_NONE : EP_TYPE_FLOAT8;
 		case EP_BYTES:
 			return EP_TYPE_BYTEA;
 		case EP_TIMESTAMP:
@@ -191,7 +230,7 @@ string_stands_for(const EpValue *value)
 			return EP_TYPE_INTERVAL;
 		case EP_ARRAY:
 			for (uint32 i = 0; i < value->count && type == EP_TYPE_NONE; i++)
-				type = string_stands_for(&value->as.items[i]);
+				type = stands_for(&value->as.items[i]);
 			return type;
 		default:
 			return EP_TYPE_NONE;
@@ -230,7 +269,7 @@ ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const 
 {
 	char *text = ep_path_to_text(path, rescue->arena);
 	uint32 copy = next_copy(rescue, path);
-	EpType as = ep_protobuf_unknown_number(path) != 0 ? EP_TYPE_NONE : string_stands_for(value);
+	EpType as = ep_protobuf_unknown_number(path) != 0 ? EP_TYPE_NONE : stands_for(value);
 
 	if (text == NULL || rescue->overflow || rescue->count >= MAX_RESCUED_PATHS ||
 		rescue->json.len + value->length > MAX_RESCUED_BYTES)

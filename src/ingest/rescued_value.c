@@ -37,6 +37,7 @@ interval_from_text(const char *text, size_t length, EpValue *value)
 	return strcmp(end, "s") == 0;
 }
 
+/* A number, which jsonb may have written as an integer, or what JSON has no number for. */
 static bool
 float_from_text(const char *text, size_t length, EpValue *value)
 {
@@ -52,15 +53,19 @@ float_from_text(const char *text, size_t length, EpValue *value)
 			*value = (EpValue){.kind = EP_FLOAT, .as.f = names[i].f};
 			return true;
 		}
-	return false;
+	if (ep_value_from_number(text, length, value) != EP_OK)
+		return false;
+	*value = (EpValue){
+		.kind = EP_FLOAT, .as.f = strtod(pnstrdup(text, length), NULL), .text = text, .length = length};
+	return true;
 }
 
-/* What the payload's decoder was told, and what strings of the value stand for. */
+/* What the payload's decoder was told, and what strings and numbers of the value stand for. */
 typedef struct Source
 {
 	const EpFormat *format;
 	bool infer_timestamps;
-	EpType as; /* EP_TYPE_NONE: text */
+	EpType as; /* EP_TYPE_NONE: what they are in JSON */
 } Source;
 
 static bool
@@ -74,7 +79,7 @@ bytes_from_text(const char *text, size_t length, EpValue *value)
 	return true;
 }
 
-/* What rescue.c wrote as a string, of a typed format; all of it. */
+/* What rescue.c wrote as a string; all of it. */
 static bool
 value_from_text(EpType as, const char *text, size_t length, EpValue *value)
 {
@@ -98,7 +103,7 @@ value_from_text(EpType as, const char *text, size_t length, EpValue *value)
 static bool
 value_from_string(const Source *source, const char *text, size_t length, EpValue *value)
 {
-	if (source->format->binary)
+	if (source->format->binary || source->as != EP_TYPE_NONE)
 		return value_from_text(source->as, text, length, value);
 	*value = (EpValue){.kind = EP_TEXT, .text = text, .length = length};
 	if (source->format->untyped)
@@ -148,6 +153,8 @@ value_from_json(EpType type, const Source *source, const JsonbValue *json, EpVal
 			return true;
 		case jbvNumeric:
 			text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(json->val.numeric)));
+			if (source->as == EP_TYPE_FLOAT8)
+				return float_from_text(text, strlen(text), value);
 			return ep_value_from_number(text, strlen(text), value) == EP_OK;
 		case jbvString:
 			return value_from_string(source, json->val.string.val, json->val.string.len, value);
@@ -181,7 +188,7 @@ reason_passes(const JsonbValue *why)
 }
 
 static EpType
-type_of_strings(const JsonbValue *as)
+type_stood_for(const JsonbValue *as)
 {
 	static const EpType types[] = {EP_TYPE_BYTEA, EP_TYPE_TIMESTAMPTZ, EP_TYPE_INTERVAL, EP_TYPE_FLOAT8};
 
@@ -192,7 +199,7 @@ type_of_strings(const JsonbValue *as)
 	return EP_TYPE_NONE;
 }
 
-/* The value kept of a path for a reason that passes, or NULL; *as is what strings in it stand for. */
+/* The value kept of a path for a reason that passes, or NULL; *as is what strings and numbers in it stand for. */
 static JsonbValue *
 kept_value(JsonbContainer *rescued, text *path, EpType *as)
 {
@@ -201,7 +208,7 @@ kept_value(JsonbContainer *rescued, text *path, EpType *as)
 	if (kept == NULL || kept->type != jbvBinary || !JsonContainerIsObject(kept->val.binary.data) ||
 		!reason_passes(member(kept->val.binary.data, "why", 3)))
 		return NULL;
-	*as = type_of_strings(member(kept->val.binary.data, "as", 2));
+	*as = type_stood_for(member(kept->val.binary.data, "as", 2));
 	return member(kept->val.binary.data, "v", 1);
 }
 
@@ -240,7 +247,7 @@ fits(EpType type, const Source *source, const JsonbValue *json, EpValue *value)
 EpTypeGuess
 ep_rescued_guess(EpType type, JsonbContainer *entry, const EpFormat *format)
 {
-	Source source = {.format = format, .as = type_of_strings(member(entry, "as", 2))};
+	Source source = {.format = format, .as = type_stood_for(member(entry, "as", 2))};
 	JsonbValue *json = member(entry, "v", 1);
 	EpTypeGuess guess = {type};
 	EpValue value;
