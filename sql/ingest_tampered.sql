@@ -47,7 +47,7 @@ INSERT INTO tm_raw (payload) VALUES ('{"a":2}');
 COMMIT;
 SELECT a FROM tm;
 SELECT event_pipeline.drop_stream('tl'), event_pipeline.drop_stream('tm');
--- a routed table that was dropped comes back; one that cannot be made costs its own events alone
+-- a routed table that was dropped comes back; one whose name is taken gets another
 SELECT event_pipeline.create_stream('tt', 'json', event_time => 't', route_by => 'r');
 INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":1}');
 DROP TABLE tt_x CASCADE;
@@ -55,6 +55,7 @@ CREATE VIEW tt_y AS SELECT 1;
 INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":2,"b":"new"}'), ('{"t":"2024-06-01T00:00:00Z","r":"y"}');
 INSERT INTO tt_raw (payload) VALUES ('{"t":"2024-06-01T00:00:00Z","r":"x","a":3}');
 SELECT a, b FROM tt_x ORDER BY a;
+SELECT route, target FROM event_pipeline.stream_tables WHERE stream = 'tt' ORDER BY route;
 SELECT stage, message, expected FROM event_pipeline.rejected WHERE stream = 'tt';
 DROP VIEW tt_y;
 SELECT event_pipeline.drop_stream('tt');

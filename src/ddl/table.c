@@ -21,9 +21,11 @@
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
-char *
-ep_ddl_fit_name(const char *name, uint32 nth)
+/* The nth name, from 0, of a series that does not repeat. */
+static char *
+fit_name(const char *name, uint32 nth)
 {
 	bool fits = strlen(name) <= EP_NAME_MAX;
 	char *suffix;
@@ -34,32 +36,58 @@ ep_ddl_fit_name(const char *name, uint32 nth)
 	return psprintf("%.*s%s", pg_mbcliplen(name, strlen(name), EP_NAME_MAX - strlen(suffix)), name, suffix);
 }
 
-/* "<event table>_<route>" within 63 bytes. */
+static bool
+name_is_taken(const char *name, Oid schema)
+{
+	return OidIsValid(get_relname_relid(name, schema)) ||
+		   SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
+}
+
+/* <table>_p20261121, _p2026_11_21, _p2026w47 ...: pg_partman makes no partition whose name is taken. */
+static bool
+is_like_partition(const char *name)
+{
+	for (const char *p = name; (p = strstr(p, "_p")) != NULL; p += 2)
+		if (strspn(p + 2, "0123456789") >= 4 && p[2 + strspn(p + 2, "0123456789_qw")] == '\0')
+			return true;
+	return false;
+}
+
+char *
+ep_ddl_free_name(const char *wanted, Oid schema)
+{
+	char *name = fit_name(wanted, 0);
+
+	for (uint32 n = 1; name_is_taken(name, schema) || is_like_partition(name); n++)
+		name = fit_name(wanted, n);
+	return name;
+}
+
+/* "<event table>_<route>", or the next free name: "raw" and "bi" may be routes, too. */
 static char *
 routed_table_name(Oid event_relation, const char *route)
 {
 	char segment[EP_NAME_MAX + 1];
 
 	ep_name_from_segment(route, strlen(route), segment, EP_NAME_MAX);
-	return ep_ddl_fit_name(psprintf("%s_%s", get_rel_name(event_relation), segment), 0);
+	return ep_ddl_free_name(psprintf("%s_%s", get_rel_name(event_relation), segment),
+							get_rel_namespace(event_relation));
 }
 
 Oid
-ep_ddl_create_routed_table(Oid event_relation, const char *route, char **name)
+ep_ddl_create_routed_table(Oid event_relation, const char *route)
 {
 	Oid types[2] = {OIDOID, TEXTOID};
+	char *name = routed_table_name(event_relation, route);
 	Datum values[2];
 
-	*name = routed_table_name(event_relation, route);
-	if (OidIsValid(get_relname_relid(*name, get_rel_namespace(event_relation))))
-		return InvalidOid;
 	values[0] = ObjectIdGetDatum(event_relation);
-	values[1] = CStringGetTextDatum(*name);
+	values[1] = CStringGetTextDatum(name);
 	if (SPI_execute_with_args("SELECT event_pipeline._create_routed_table($1::regclass, $2)", 2, types,
 							  values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not create table \"%s\"", *name);
+		elog(ERROR, "could not create table \"%s\"", name);
 	CommandCounterIncrement();
-	return get_relname_relid(*name, get_rel_namespace(event_relation));
+	return get_relname_relid(name, get_rel_namespace(event_relation));
 }
 
 int

@@ -10,17 +10,16 @@
 #include "utils/timestamp.h"
 
 /*
- * A name of a relation within 63 bytes: name itself, or cut on a character boundary + '_' + 8 hex of its hash.  When the first is
- * taken, the nth of a series that does not repeat.  palloc'ed.
+ * A name for a relation within 63 bytes that no relation or type of the schema has and no partition will want: wanted itself, or cut on
+ * a character boundary + '_' + 8 hex of its hash.  When the first is taken, the next of a series that does not repeat.  palloc'ed.
  */
-extern char *ep_ddl_fit_name(const char *name, uint32 nth);
+extern char *ep_ddl_free_name(const char *wanted, Oid schema);
 
 /*
  * Create the event table for one routing value beside the stream's own, with our fixed columns,
- * partitioned alike.  InvalidOid when a relation of that name is there already (*name tells which).
- * The caller acts as the owner and has connected to SPI.
+ * partitioned alike.  The caller acts as the owner and has connected to SPI.
  */
-extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route, char **name);
+extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route);
 
 /* Make the partitions that these event times need and that do not exist, at most so many, the newest; how many were made. */
 extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most);

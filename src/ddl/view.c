@@ -50,26 +50,6 @@ ep_view_of(const EpTarget *target)
 	return OidIsValid(view) && get_rel_relkind(view) == RELKIND_VIEW ? view : InvalidOid;
 }
 
-/* ---- its name ---- */
-
-static bool
-name_is_taken(const char *name, Oid schema)
-{
-	return OidIsValid(get_relname_relid(name, schema)) ||
-		   SearchSysCacheExists2(TYPENAMENSP, CStringGetDatum(name), ObjectIdGetDatum(schema));
-}
-
-/* "<table>_bi", or the next free name of its series. */
-static char *
-choose_name(Oid relation)
-{
-	char *wanted = psprintf("%s_bi", get_rel_name(relation)), *name = ep_ddl_fit_name(wanted, 0);
-
-	for (uint32 n = 1; name_is_taken(name, get_rel_namespace(relation)); n++)
-		name = ep_ddl_fit_name(wanted, n);
-	return name;
-}
-
 /* ---- its columns ---- */
 
 static void
@@ -272,7 +252,7 @@ make(ViewBuild *build, EpStream *stream, const char *mode)
 {
 	EpTarget *target = build->target;
 	Oid schema = get_rel_namespace(target->relation);
-	char *bare = choose_name(target->relation);
+	char *bare = ep_ddl_free_name(psprintf("%s_bi", get_rel_name(target->relation)), schema);
 	char *comment = GetComment(target->relation, RelationRelationId, 0);
 	bool logged = mode != NULL || OidIsValid(ep_registry_view(target->id)); /* not by create_stream */
 	Oid view;

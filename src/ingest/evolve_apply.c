@@ -283,15 +283,11 @@ ep_evolve_table(void *argument)
 {
 	EpTableChange *change = argument;
 	EpTarget target;
-	char *name;
 
 	change->refusal = "more new tables in an hour than max_tables_per_hour allows";
 	if (ep_registry_recent_targets(change->stream) >= change->stream->max_tables_per_hour)
 		return false;
-	change->refusal = "a relation with the name of the new table exists already";
-	change->relation = ep_ddl_create_routed_table(change->stream->event_relation, change->route, &name);
-	if (!OidIsValid(change->relation))
-		return false;
+	change->relation = ep_ddl_create_routed_table(change->stream->event_relation, change->route);
 	change->target_id = ep_registry_add_target(change->stream, change->route, change->relation);
 	ep_journal_schema_change(change->stream, change->relation, "create table", NULL, NULL, EP_TYPE_NONE, NULL,
 							 change->mode, 0, change->raw_id);
