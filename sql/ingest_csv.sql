@@ -11,6 +11,10 @@ SELECT path, column_name, column_type FROM event_pipeline.stream_columns WHERE s
 -- a text column takes any cell as it came; what a number column does not take has a column of its own
 INSERT INTO cs_raw (payload) VALUES (E'when,zip,value\n2024-06-03,77,n/a\n');
 SELECT zip, value, value__text, _ep_rescued FROM cs WHERE event_time = '2024-06-03';
+-- an empty cell in quotes is none, either: it makes no text of a column of numbers
+INSERT INTO cs_raw (payload) VALUES (E'"when","amount","note","value"\n"2024-06-04","2.5","x",""\n"2024-06-05","","","3"\n');
+SELECT amount, pg_typeof(amount), note, value, value__text, _ep_rescued FROM cs WHERE event_time >= '2024-06-04' ORDER BY event_time;
+SELECT * FROM event_pipeline.verify('cs', NULL);
 SELECT event_pipeline.drop_stream('cs');
 SELECT event_pipeline.create_stream('semi', 'csv', delimiter => ';');
 INSERT INTO semi_raw (payload) VALUES (E'a;b\n1;2,5\n');

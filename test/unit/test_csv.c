@@ -21,10 +21,10 @@ check_csv(const char *const *options, const char *payload, size_t length, const 
 static void
 records_become_events(void)
 {
-	CHECK_CSV("a,b,c\n1,2.5,x\n,\"\",true", "a=int:1 b=float:2.5 c=text:x\na=null: b=text: c=bool:true\n");
+	CHECK_CSV("a,b,c\n1,2.5,x\n,\"\",true", "a=int:1 b=float:2.5 c=text:x\na=null: b=null: c=bool:true\n");
 	CHECK_CSV("a,b\r\n1,2\r\n\r\n3,4\r\n", "a=int:1 b=int:2\na=int:3 b=int:4\n");
 	CHECK_CSV("a,b\n1,\n", "a=int:1 b=null:\n");
-	CHECK_CSV("a\n\"\"\n", "a=text:\n");
+	CHECK_CSV("a\n\"\"\n", "a=null:\n");
 	CHECK_CSV("\xEF\xBB\xBF"
 			  "a\n1",
 			  "a=int:1\n");

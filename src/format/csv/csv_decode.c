@@ -44,7 +44,6 @@ typedef struct Cell
 {
 	const char *text;
 	size_t length;
-	bool quoted;
 	bool doubled; /* holds doubled quotes */
 	bool last;    /* of its record */
 } Cell;
@@ -105,7 +104,7 @@ read_quoted(Csv *csv, Cell *cell)
 	const char *p = opening + 1;
 	EpCode code;
 
-	*cell = (Cell){.text = p, .quoted = true};
+	*cell = (Cell){.text = p};
 	for (;;)
 	{
 		while (p < csv->end && *p != '"' && csv->class[(uint8_t) *p] < NUL)
@@ -239,6 +238,7 @@ read_header(Csv *csv)
 	return EP_OK;
 }
 
+/* An empty cell is NULL, in quotes too: writers that quote everything have no other way to say so. */
 static EpCode
 add_field(Csv *csv, EpEvent *event, Cell *cell)
 {
@@ -250,7 +250,7 @@ add_field(Csv *csv, EpEvent *event, Cell *cell)
 	if (field == NULL)
 		return fail(csv, EP_E_MEMORY, cell->text, "CSV record does not fit into its memory");
 	field->path = csv->columns[event->field_count - 1];
-	if (cell->length > 0 || cell->quoted)
+	if (cell->length > 0)
 	{
 		field->value = ep_value_from_literal(cell->text, cell->length);
 		if (csv->infer_timestamps)
