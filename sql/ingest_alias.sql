@@ -70,6 +70,18 @@ DROP ROLE ep_alias_other;
 SELECT drop_stream('al');
 SELECT count(*) FROM _alias;
 
+-- an attribute without a column was an alias for a while: its values are where the alias led
+SELECT create_stream('ad', 'json');
+INSERT INTO ad_raw (payload) VALUES ('{"k":1,"old":1,"new":1}');
+SELECT drop_column('ad', 'old');
+SELECT alias('ad', 'old', 'new');
+INSERT INTO ad_raw (payload) VALUES ('{"k":2,"old":2}'), ('{"k":3,"old":"misfit"}');
+SELECT alias('ad', 'old', NULL);
+INSERT INTO ad_raw (payload) VALUES ('{"k":4,"old":4}');
+SELECT k, new, new__text, _ep_rescued FROM ad ORDER BY k;
+SELECT * FROM verify('ad');
+SELECT drop_stream('ad');
+
 -- CSV and protobuf-like types: an alias of a typed path keeps its type
 SELECT create_stream('ac', 'csv');
 SELECT alias('ac', 'naam', 'name');

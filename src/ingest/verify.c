@@ -234,21 +234,26 @@ is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpFiel
 		   is_discarded(ingest->stream, event, field, identity, *column);
 }
 
-/* The same for an event that was read before its aliases were as they are. */
+/* The same for an event that was read before its aliases were as they are, rather with a column that it goes to than without. */
 static bool
 was_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded, uint32 i,
 		 const EpAttribute **column)
 {
 	EpAliases *aliases = ingest->stream->aliases;
+	bool kept = false;
 
-	for (int way = 0; way < ep_aliases_past_count(aliases); way++)
+	*column = NULL;
+	for (int way = 0; *column == NULL && way < ep_aliases_past_count(aliases); way++)
 	{
 		const EpField *fields = ep_aliases_read_past(aliases, way, decoded, &ingest->event_arena);
+		const EpAttribute *past;
 
-		if (fields != NULL && is_kept(verify, ingest, event, &fields[i], column))
-			return true;
+		if (fields == NULL || !is_kept(verify, ingest, event, &fields[i], &past))
+			continue;
+		kept = true;
+		*column = past;
 	}
-	return false;
+	return kept;
 }
 
 /*
@@ -436,19 +441,22 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 	{
 		const EpField *field = &decoded->fields[i];
 		const EpAttribute *column, *past;
+		bool kept;
 
 		if (field->value.kind == EP_NULL)
 			continue;
-		if (!is_kept(verify, ingest, event, field, &column))
+		kept = is_kept(verify, ingest, event, field, &column);
+		/* Where its column is gone, too: an alias may have led it to another before. */
+		if ((!kept || column == NULL) && was_kept(verify, ingest, event, decoded, i, &past))
 		{
-			if (was_kept(verify, ingest, event, decoded, i, &past))
-				column = past;
-			else if (!members_are_kept(verify, ingest, event, field, &met) &&
-					 !is_of_earlier_schema(verify, ingest, event, decoded, i, column))
-				report(verify, event->key.raw_id, event->key.seq,
-					   ep_path_to_text(field->path, &ingest->event_arena),
-					   "the value is neither in its column nor rescued");
+			kept = true;
+			column = past;
 		}
+		if (!kept && !members_are_kept(verify, ingest, event, field, &met) &&
+			!is_of_earlier_schema(verify, ingest, event, decoded, i, column))
+			report(verify, event->key.raw_id, event->key.seq,
+				   ep_path_to_text(field->path, &ingest->event_arena),
+				   "the value is neither in its column nor rescued");
 		if (column != NULL)
 			met = bms_add_member(met, column->attnum);
 	}
