@@ -28,10 +28,18 @@ INSERT INTO rp_raw (payload) VALUES ('{"id":9,"ts":"2024-06-01T00:00:00Z","v":9,
 RESET session_replication_role;
 SELECT * FROM event_pipeline.replay('rp', '{5}');
 SELECT id, v, late_column, _ep_raw_id FROM rp WHERE id = 9;
--- the raw row is gone: its rejection stays
-DELETE FROM rp_raw WHERE raw_id = 4;
+-- the raw row is mended: its rejection is replayed; it is gone: its rejection goes with it
+INSERT INTO rp_raw (payload) VALUES ('{"id":10,"ts":"2024-06-01T00:00:00Z","v":10'), ('{"id":11,'), ('{"id":12,'), ('{"id":13,');
+UPDATE rp_raw SET payload = payload || '}' WHERE raw_id = 6;
+SELECT * FROM event_pipeline.replay('rp', '{6}');
+SELECT id, v FROM rp WHERE _ep_raw_id = 6;
+UPDATE rp_raw SET received_at = received_at - interval '1 year' WHERE raw_id = 9;
+DELETE FROM rp_raw WHERE raw_id IN (4, 7);
+SELECT raw_id, seq, stage FROM event_pipeline.rejected WHERE stream = 'rp' AND raw_id IN (4, 6, 7, 8, 9) ORDER BY raw_id;
+SELECT raw_rows FROM event_pipeline.replay('rp');
+TRUNCATE rp_raw;
+SELECT count(*) FROM event_pipeline.rejected WHERE stream = 'rp';
 SELECT * FROM event_pipeline.replay('rp');
-SELECT raw_id, seq, stage, attempts FROM event_pipeline.rejected WHERE stream = 'rp' AND raw_id = 4;
 SELECT event_pipeline.replay('no_such_stream');
 SELECT event_pipeline.drop_stream('rp');
 -- The counters go on saying what reconcile() says, whatever is replayed and however often.

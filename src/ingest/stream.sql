@@ -29,6 +29,23 @@ CREATE FUNCTION _capture_departed(raw_table regclass, raw_id bigint) RETURNS boo
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_capture_departed';
 COMMENT ON FUNCTION _capture_departed(regclass, bigint) IS 'notes that a raw row was deleted or moved, so that it is no new one where it arrives; always false';
 
+-- Nothing else would ever let them go: retention drops the rejections of the rows that it drops.
+CREATE FUNCTION _rejection_departed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stream int := (SELECT s.stream_id FROM @extschema@._stream s WHERE s.raw_table = TG_RELID);
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM @extschema@._rejection j WHERE j.stream_id = stream;
+    ELSE
+        DELETE FROM @extschema@._rejection j USING gone g WHERE j.stream_id = stream AND j.raw_id = g.raw_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _rejection_departed() IS 'the rejections of raw rows that are deleted go with them';
+
 CREATE FUNCTION _stream_relation(stream text) RETURNS regclass
 LANGUAGE plpgsql STABLE STRICT
 AS $$
@@ -175,7 +192,11 @@ BEGIN
         CREATE TRIGGER _ep_begin BEFORE INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
         CREATE TRIGGER _ep_departed BEFORE DELETE ON %1$s FOR EACH ROW
             WHEN (@extschema@._capture_departed(%1$L, OLD.raw_id)) EXECUTE FUNCTION @extschema@._ingest();
-        CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest()$sql$, raw_table);
+        CREATE TRIGGER _ep_ingest AFTER INSERT ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._ingest();
+        CREATE TRIGGER _ep_deleted AFTER DELETE ON %1$s REFERENCING OLD TABLE AS gone
+            FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._rejection_departed();
+        CREATE TRIGGER _ep_truncated AFTER TRUNCATE ON %1$s
+            FOR EACH STATEMENT EXECUTE FUNCTION @extschema@._rejection_departed()$sql$, raw_table);
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', event_table, pg_catalog.format('events of stream %s, decoded from %s', event_table, raw_table));
     EXECUTE pg_catalog.format('COMMENT ON TABLE %s IS %L', raw_table, pg_catalog.format('raw %s payloads of stream %s, as they came', format, event_table));
     PERFORM @extschema@._view_refresh(event_table);
@@ -253,7 +274,8 @@ BEGIN
     LOOP
         IF relation OPERATOR(pg_catalog.=) tables.raw_table THEN
             EXECUTE pg_catalog.format('DROP TRIGGER IF EXISTS _ep_begin ON %1$s; DROP TRIGGER IF EXISTS _ep_departed ON %1$s; '
-                                      'DROP TRIGGER IF EXISTS _ep_ingest ON %1$s', relation);
+                                      'DROP TRIGGER IF EXISTS _ep_ingest ON %1$s; DROP TRIGGER IF EXISTS _ep_deleted ON %1$s; '
+                                      'DROP TRIGGER IF EXISTS _ep_truncated ON %1$s', relation);
             IF @extschema@._row_index_of(relation) IS NOT NULL THEN
                 EXECUTE pg_catalog.format('DROP INDEX %s', @extschema@._row_index_of(relation));
             END IF;
