@@ -3,7 +3,7 @@
 --   counters          by minute after an hour, by hour after a day, by day after a month; for ever
 --   event ids         as long as the events
 --   invalidations     until every rollup and flight table has read them
---   rejections        until they are resolved by replay(), or dismissed and their raw rows gone by retention
+--   rejections        until they are resolved by replay(), or their raw rows gone: deleted, or by retention once they are dismissed
 --   schema_log        what was put off and which partitions were made: event_pipeline.log_retention; changes of columns and tables: for ever
 --   maintenance_log   steps that did not run for event_pipeline.log_retention are forgotten, those of tables that are gone at once
 --   job_run_details   what pg_cron notes about our runs here: event_pipeline.run_retention

@@ -34,7 +34,7 @@ COMMENT ON VIEW maintenance_log IS 'each step of run_maintenance(): when it ran 
 COMMENT ON COLUMN maintenance_log.object IS 'the table that it was about';
 COMMENT ON COLUMN maintenance_log.last_success IS 'null: never';
 COMMENT ON COLUMN maintenance_log.duration IS 'of the last run';
-COMMENT ON COLUMN maintenance_log.failures IS 'in a row; 0: the last run succeeded. That of a rollup is the one in rollup_status';
+COMMENT ON COLUMN maintenance_log.failures IS 'in a row; 0: the last run succeeded, or there is nothing left to do. That of a rollup is the one in rollup_status';
 COMMENT ON COLUMN maintenance_log.last_error IS 'the latest error, also of long ago';
 
 -- A rollup's failure is part of what rollup_status says, whether a bucket failed or the whole.
@@ -78,6 +78,18 @@ END
 $$;
 COMMENT ON FUNCTION _maintenance_step(text, text, text, interval) IS
     'run a statement, note how it went, and let no error out; false when it failed or is being run by somebody else';
+
+-- What made it fail may have gone otherwise: a longer retention, a view brought up to date by hand, a stream that was dropped.
+CREATE FUNCTION _maintenance_settle(since timestamptz) RETURNS void
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH idle AS MATERIALIZED (SELECT m.step, m.object FROM @extschema@._maintenance m WHERE m.failures > 0 AND m.last_run < since)
+    UPDATE @extschema@._maintenance m SET failures = 0 FROM idle i
+    WHERE m.step = i.step AND m.object = i.object AND m.last_run < since
+      AND pg_try_advisory_xact_lock('@extschema@._maintenance'::regclass::oid::int, hashtext(i.step || ' ' || i.object))
+$$;
+COMMENT ON FUNCTION _maintenance_settle(timestamptz) IS
+    'steps that failed and that a run which began then had no reason to take, nor somebody else is at, fail no longer';
 
 CREATE FUNCTION _maintenance_tables()
 RETURNS TABLE (relation regclass, name text, owner oid, stream_id int, target_id int, keep interval)
@@ -143,7 +155,8 @@ CREATE PROCEDURE run_maintenance()
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    t record;
+    began timestamptz := pg_catalog.clock_timestamp();
+    t     record;
 BEGIN
     PERFORM @extschema@._maintenance_may_commit();
     CALL @extschema@._maintenance_owners();
@@ -188,12 +201,13 @@ BEGIN
     PERFORM @extschema@._maintenance_step('trim', 'pg_cron', 'SELECT @extschema@._maintenance_trim_cron()');
     COMMIT;
     PERFORM @extschema@._maintenance_step('trim', 'logs', 'SELECT @extschema@._maintenance_trim_logs()');
+    PERFORM @extschema@._maintenance_settle(began);
     COMMIT;
 END
 $$;
 COMMENT ON PROCEDURE run_maintenance() IS
     'partitions ahead, raw rows that were not ingested, columns for rescued attributes, refresh of rollups, retention and housekeeping, each step in a transaction of its own; see maintenance_log';
 
-REVOKE ALL ON FUNCTION _maintenance_refresh_rollup(int), _maintenance_step(text, text, text, interval), _maintenance_tables(), _maintenance_rollups(),
-    _maintenance_flight_tables() FROM PUBLIC;
+REVOKE ALL ON FUNCTION _maintenance_refresh_rollup(int), _maintenance_step(text, text, text, interval), _maintenance_settle(timestamptz),
+    _maintenance_tables(), _maintenance_rollups(), _maintenance_flight_tables() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_refresh_rollups(), run_maintenance() FROM PUBLIC;
