@@ -39,6 +39,7 @@ SELECT count(*) FROM protobuf_check(protobuf_test.file('events.pb'), protobuf_te
 SELECT severity, rule, path FROM protobuf_check(protobuf_test.file('events_v2.pb'), protobuf_test.file('events.pb'), 'full');
 SELECT register_protobuf('test', protobuf_test.file('events_v2.pb'), 'sideways');
 SELECT register_protobuf('', protobuf_test.file('events_v2.pb'));
+SELECT subject, version, compatibility, 'gopro.events.v1.Event' = ANY (message_types) AS has_event, registered_by = current_user AS mine FROM protobuf_schemas WHERE subject = 'test';
 SELECT register_protobuf('broken', '');
 SELECT register_protobuf('broken', '\x0a05');
 SELECT register_protobuf('broken', '\x0a0161');

@@ -199,11 +199,13 @@ raise_unknown(const char *subject, const char *full_name)
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("protobuf subject \"%s\" does not define message type \"%s\"", subject, full_name),
 			 errhint("Register a set that defines it: SELECT register_protobuf(subject, descriptor_set).")));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("no registered protobuf schema defines message type \"%s\"", full_name),
-			 errhint("Register a set that defines it: SELECT register_protobuf(subject, descriptor_set). "
-					 "Names are full names without a leading dot, as in \"my.package.Message\".")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_UNDEFINED_OBJECT),
+		 errmsg("no registered protobuf schema defines message type \"%s\"", full_name),
+		 errhint(
+			 "Register a set that defines it: SELECT register_protobuf(subject, descriptor_set). "
+			 "Names are full names without a leading dot, as in \"my.package.Message\"; protobuf_schemas has them.")));
 }
 
 /* The newest version that defines the name, of the subject or of the only one that does. */

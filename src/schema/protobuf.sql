@@ -15,6 +15,13 @@ CREATE TABLE _protobuf_schema (
 COMMENT ON TABLE _protobuf_schema IS 'every version of every registered protobuf schema, as register_protobuf took it';
 SELECT pg_catalog.pg_extension_config_dump('_protobuf_schema', '');
 
+CREATE VIEW protobuf_schemas AS
+SELECT s.subject, s.version, s.compatibility, s.messages AS message_types, s.registered_at, s.registered_by FROM _protobuf_schema s;
+COMMENT ON VIEW protobuf_schemas IS 'every version of every registered protobuf schema';
+COMMENT ON COLUMN protobuf_schemas.compatibility IS 'the mode in which it was registered over the version before';
+COMMENT ON COLUMN protobuf_schemas.message_types IS 'the full names of the messages that it defines';
+GRANT SELECT ON protobuf_schemas TO PUBLIC;
+
 CREATE FUNCTION _protobuf_schema_changed() RETURNS trigger
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ep_protobuf_schema_changed';
 COMMENT ON FUNCTION _protobuf_schema_changed() IS 'tell every backend that compiled protobuf schemas are out of date';
