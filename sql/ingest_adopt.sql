@@ -91,6 +91,25 @@ SELECT * FROM filled('js');
 SELECT * FROM lost('js');
 SELECT drop_stream('js');
 
+-- What is there already takes no room; of two attributes with its name the first one has it.
+SELECT create_stream('js', 'json', settings => '{"max_columns": 2, "max_new_columns": 0}');
+ALTER TABLE js ADD i integer, ADD t text, ADD a_b integer, ADD spare integer;
+INSERT INTO js_raw (payload) VALUES ('{"i":1,"t":"x","a_b":1,"a":{"b":2},"new":1}');
+BEGIN;
+INSERT INTO js_raw (payload) VALUES ('{"i":2147483648,"t":"y","spare":1}');
+COMMIT;
+SELECT i, t, a_b, spare, _ep_rescued FROM js ORDER BY _ep_raw_id;
+-- one that is made later, when it may not be made by ingest either: for the limit, and for the contract
+ALTER TABLE js ADD "new" integer;
+SELECT alter_stream('js', contract => '{"columns": "rescue"}');
+INSERT INTO js_raw (payload) VALUES ('{"late":1}');
+ALTER TABLE js ADD late integer;
+CALL run_maintenance();
+SELECT "new", late, _ep_rescued FROM js ORDER BY _ep_raw_id;
+SELECT * FROM filled('js');
+SELECT * FROM lost('js');
+SELECT drop_stream('js');
+
 -- CSV: text holds every cell.
 SELECT create_stream('cs', 'csv');
 ALTER TABLE cs ADD i integer, ADD r real, ADD t text, ADD n numeric, ADD m integer, ADD b boolean;

@@ -196,12 +196,13 @@ make_wished(Evolution *evolution)
 	gather_wishes(evolution);
 	if (change->count == 0)
 		return false;
+	for (int i = 0; i < change->count; i++)
+		evolution->made += change->attributes[i].declared == InvalidAttrNumber;
 	if (!make_columns(change))
 	{
 		note_refusal(evolution);
 		return false;
 	}
-	evolution->made += change->count;
 	evolution->work->target->changed = false;
 	ep_target_reload(change->stream, change->target);
 	return true;

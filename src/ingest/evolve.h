@@ -21,9 +21,10 @@ typedef struct EpNewAttribute
 	bool
 		variant; /* for values that misfit the column of the attribute, which there is or which comes before */
 	int64 raw_id;
-	int64 count;  /* of its values: the most frequent come first when there is no room for all */
-	int next;     /* place of the next candidate of its identity; 0: none (gather.h) */
-	bool adopted; /* a user had made the column beforehand */
+	int64 count;         /* of its values: the most frequent come first when there is no room for all */
+	AttrNumber declared; /* the column that a user has made for it; none: it needs a new one (declared.h) */
+	int next;            /* place of the next candidate of its identity; 0: none (gather.h) */
+	bool adopted;        /* a user had made the column beforehand */
 	char name[EP_NAME_MAX + 1];
 } EpNewAttribute;
 

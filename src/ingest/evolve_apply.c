@@ -8,6 +8,7 @@
 #include "ddl/table.h"
 #include "ddl/try_lock.h"
 #include "ddl/view.h"
+#include "ingest/declared.h"
 #include "schema/journal.h"
 #include "schema/registry.h"
 #include "schema/role.h"
@@ -74,36 +75,15 @@ choose_variant_name(EpColumnChange *change, EpNewAttribute *attribute)
 								  ep_path_to_text(attribute->path, change->arena), ep_type_name(base.type));
 }
 
-/* The name that the attribute's column has in another table of the stream, its own table first; NULL: in none. */
-static const char *
-name_elsewhere(const EpColumnChange *change, const char *identity)
-{
-	for (int i = 0; i < change->stream->target_count; i++)
-	{
-		const EpAttribute *attribute = ep_target_attribute(change->stream->targets[i], identity);
-
-		if (attribute != NULL && attribute->attnum != InvalidAttrNumber)
-			return attribute->column_name;
-	}
-	return NULL;
-}
-
-/*
- * Choose the column's name: the one that the stream has decided on, also by rename_column, else the path's.  A column that a
- * user made beforehand under that very name is adopted when its type is one we write: a declared column.
- */
+/* A column that a user made beforehand under the attribute's name is adopted when its type is one we write. */
 static void
 choose_name(EpColumnChange *change, EpNewAttribute *attribute)
 {
 	Oid relation = change->target->relation;
-	const char *elsewhere = name_elsewhere(change, attribute->identity);
 	char name[EP_NAME_MAX + 1];
 	EpType existing;
 
-	if (elsewhere != NULL)
-		strlcpy(name, elsewhere, sizeof name);
-	else
-		ep_name_from_path(attribute->path, name);
+	ep_declared_name(change->stream, attribute->path, attribute->identity, name);
 	existing = ep_ddl_column_type(relation, name);
 	if (existing != EP_TYPE_NONE && !name_taken(change, name))
 	{

@@ -4,6 +4,8 @@
  */
 #include "ingest/gather.h"
 
+#include "ingest/declared.h"
+
 /* The candidates of one identity are chained: the attribute first, if it is new, then variants. */
 typedef struct Known
 {
@@ -64,14 +66,28 @@ may_vary(const EpStream *stream, const EpPath *path)
 	return ep_contract_of_path(stream->contract, EP_CONTRACT_TYPES, path, NULL) == EP_POLICY_EVOLVE;
 }
 
+/* The column that a user has made for it, unless a candidate before has that already: many paths have the same name. */
+static AttrNumber
+find_declared(const EpColumnChange *change, const EpNewAttribute *wish)
+{
+	AttrNumber declared = ep_declared_column(change->stream, change->target, wish->path, wish->identity);
+
+	for (int i = 0; i < change->count && declared != InvalidAttrNumber; i++)
+		if (change->attributes[i].declared == declared)
+			return InvalidAttrNumber;
+	return declared;
+}
+
 /* A new candidate at the end of the chain. */
 static int
 append(EpGather *gather, int last, const EpNewAttribute *wish, bool variant)
 {
 	EpNewAttribute *candidates = gather->change->attributes;
+	AttrNumber declared = variant ? InvalidAttrNumber : find_declared(gather->change, wish);
 	int place = gather->change->count++;
 
 	candidates[place] = *wish;
+	candidates[place].declared = declared;
 	candidates[place].variant = variant;
 	candidates[place].next = 0;
 	if (last >= 0)
@@ -155,8 +171,14 @@ ep_gather_cut(EpGather *gather, int room)
 	Rank *ranks = rank_candidates(change);
 	int count = 0;
 
-	for (int i = 0; i < Min(room, change->count); i++)
-		kept[ranks[i].place] = true;
+	for (int i = 0; i < change->count; i++)
+		kept[i] = change->attributes[i].declared != InvalidAttrNumber;
+	for (int i = 0; i < change->count && room > 0; i++)
+		if (!kept[ranks[i].place])
+		{
+			kept[ranks[i].place] = true;
+			room--;
+		}
 	for (int i = 0; i < change->count; i++)
 		if (kept[i])
 			change->attributes[count++] = change->attributes[i];

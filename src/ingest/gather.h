@@ -25,8 +25,8 @@ extern void ep_gather_begin(EpGather *gather, EpColumnChange *change, int most);
 extern int ep_gather_add(EpGather *gather, const EpNewAttribute *wish);
 
 /*
- * Keep as many candidates as there is room for: the most frequent, of equal ones the first, and no variant without its
- * column.  Their order stays.  Gives, by the places of before, which were kept; palloc'ed.
+ * Keep those that users have made columns for, and as many others as there is room for: the most frequent, of equal ones the first, and
+ * no variant without its column.  Their order stays.  Gives, by the places of before, which were kept; palloc'ed.
  */
 extern bool *ep_gather_cut(EpGather *gather, int room);
 

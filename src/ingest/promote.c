@@ -9,6 +9,7 @@
 #include "ingest/evolve.h"
 
 #include "ingest/caps.h"
+#include "ingest/declared.h"
 #include "ingest/gather.h"
 
 #include "core/memory_server.h"
@@ -124,7 +125,7 @@ wish_of(Request *request, int i, int64 count, EpNewAttribute *wish)
 							 .comment = path->comment,
 							 .guess = request->guesses[i],
 							 .count = count};
-	return !is_new ||
+	return !is_new || ep_declared_column(stream, request->target, path, identity) != InvalidAttrNumber ||
 		   ep_contract_of_path(stream->contract, EP_CONTRACT_COLUMNS, path, NULL) == EP_POLICY_EVOLVE;
 }
 

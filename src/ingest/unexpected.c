@@ -4,8 +4,7 @@
  */
 #include "ingest/unexpected.h"
 
-#include "core/name.h"
-#include "ddl/column.h"
+#include "ingest/declared.h"
 #include "schema/type_map.h"
 #include "utils/lsyscache.h"
 
@@ -17,25 +16,14 @@ path_text(EpIngest *ingest, const EpField *field)
 	return text == NULL ? "" : text;
 }
 
-/* A column of the attribute's name that its owner made beforehand: it is adopted, not new. */
-static bool
-is_declared(const EpTarget *target, const EpPath *path)
-{
-	char name[EP_NAME_MAX + 1];
-
-	ep_name_from_path(path, name);
-	for (int i = 0; i < target->attribute_count; i++)
-		if (strcmp(target->attributes[i].column_name, name) == 0)
-			return false;
-	return ep_ddl_column_type(target->relation, name) != EP_TYPE_NONE;
-}
-
+/* A column that its owner made beforehand is not new. */
 static bool
 is_new(EpIngest *ingest, EpTarget *target, const EpPath *path)
 {
 	char *identity = ep_path_identity(path, &ingest->event_arena);
 
-	return (identity == NULL || ep_target_attribute(target, identity) == NULL) && !is_declared(target, path);
+	return (identity == NULL || ep_target_attribute(target, identity) == NULL) &&
+		   ep_declared_column(ingest->stream, target, path, identity) == InvalidAttrNumber;
 }
 
 void
