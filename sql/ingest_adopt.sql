@@ -110,6 +110,20 @@ SELECT * FROM filled('js');
 SELECT * FROM lost('js');
 SELECT drop_stream('js');
 
+-- A default is for events that have no value for the column; one that is kept elsewhere is a value.
+SELECT create_stream('js', 'json');
+ALTER TABLE js ADD i integer DEFAULT 7, ADD r real NOT NULL DEFAULT 0.5, ADD other text DEFAULT 'o', ADD late integer DEFAULT 9;
+INSERT INTO js_raw (payload) VALUES ('{"i":2147483648,"r":0.1}'), ('{"i":1,"r":1}'), ('{"i":null}'), ('{"i":"x"}');
+BEGIN;
+SELECT FROM js;
+INSERT INTO js_raw (payload) VALUES ('{"i":true,"late":3,"k":1}');
+COMMIT;
+SELECT i, i__bigint, i__text, r, r__double, other, late, _ep_rescued FROM js ORDER BY _ep_raw_id;
+CALL run_maintenance();
+SELECT i, i__boolean, late, k, _ep_rescued FROM js WHERE _ep_raw_id = 5;
+SELECT * FROM lost('js');
+SELECT drop_stream('js');
+
 -- CSV: text holds every cell.
 SELECT create_stream('cs', 'csv');
 ALTER TABLE cs ADD i integer, ADD r real, ADD t text, ADD n numeric, ADD m integer, ADD b boolean;

@@ -6,6 +6,7 @@
 #define EP_INGEST_BATCH_H
 
 #include "ingest/place.h"
+#include "nodes/bitmapset.h"
 
 #define EP_BATCH_ROWS 1000
 #define EP_EVENT_ID_MAX 207
@@ -23,6 +24,8 @@ typedef struct EpRow
 	EpTargetWork *work;
 	Datum *values; /* by attnum - 1 of the target */
 	bool *nulls;
+	Bitmapset *
+		given; /* attnums of columns that stay empty for a value that is kept elsewhere: no default takes its place */
 	int64 raw_id;
 	int32 seq;
 	TimestampTz time;
@@ -71,6 +74,9 @@ extern void ep_writer_flush(EpIngest *ingest, EpBatch *batch);
 
 /* True when rows of this target may be refused by constraints or triggers that users put there. */
 extern bool ep_writer_is_careful(EpIngest *ingest, EpTargetWork *work);
+
+/* True when columns of this target have values of their own for what an event does not fill. */
+extern bool ep_writer_has_defaults(const EpTargetWork *work);
 
 /* Open a writer for every target, or for one that is held. */
 extern void ep_writer_start(EpIngest *ingest);

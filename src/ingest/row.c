@@ -5,6 +5,7 @@
 #include "ingest/batch.h"
 
 #include "access/htup_details.h"
+#include "ingest/declared.h"
 #include "ingest/place.h"
 #include "schema/datum.h"
 #include "ingest/survey.h"
@@ -90,6 +91,16 @@ leave_out(RowBuilder *builder, EpPolicy policy, const EpField *field, const char
 		rescue(builder, field, policy == EP_POLICY_RESCUE ? "contract" : reason);
 }
 
+/* The column stays empty, though the event has a value for it. */
+static void
+leave_empty(RowBuilder *builder, AttrNumber attnum)
+{
+	EpRow *row = builder->row;
+
+	if (attnum != InvalidAttrNumber && ep_writer_has_defaults(row->work))
+		row->given = bms_add_member(row->given, attnum);
+}
+
 static void
 place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 {
@@ -103,6 +114,7 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 		reason = "name"; /* another spelling, or the same key again, came first */
 	else if (!ep_type_accepts(type, &field->value))
 	{
+		leave_empty(builder, column->attnum);
 		reason = choose_variant(builder, column, field, &attnum, &type);
 		if (reason != NULL)
 		{
@@ -115,7 +127,10 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 	{
 		width = ep_datum_width(type, &field->value);
 		if (builder->width + width > ROW_BUDGET)
+		{
+			leave_empty(builder, attnum);
 			reason = "size";
+		}
 	}
 	if (reason == NULL)
 	{
@@ -133,16 +148,20 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 static void
 place_nowhere(RowBuilder *builder, EpColumn *column, const EpField *field)
 {
+	EpIngest *ingest = builder->ingest;
 	EpPolicy policy = EP_POLICY_EVOLVE;
 
+	if (ep_writer_has_defaults(builder->row->work))
+		leave_empty(builder, ep_declared_column(ingest->stream, builder->target, field->path,
+												ep_path_identity(field->path, &ingest->event_arena)));
 	if (column->state == EP_COLUMN_UNSEEN || field->path->id == EP_PATH_TRANSIENT)
-		ep_unexpected_attribute(builder->ingest, builder->row->work, field, column);
+		ep_unexpected_attribute(ingest, builder->row->work, field, column);
 	if (column->state == EP_COLUMN_DISCARDED)
 		policy = EP_POLICY_DISCARD;
 	else if (column->state == EP_COLUMN_REJECTED)
 	{
 		policy = EP_POLICY_REJECT;
-		ep_unexpected_refuse(builder->ingest, field, builder->error);
+		ep_unexpected_refuse(ingest, field, builder->error);
 	}
 	leave_out(builder, policy, field, column->reason != NULL ? column->reason : "limit");
 }

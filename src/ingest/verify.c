@@ -30,6 +30,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* A row that an event became, or only the note that it was rejected. */
 typedef struct StoredEvent
@@ -431,6 +432,20 @@ is_of_removed_field(Verify *verify, EpIngest *ingest, const StoredEvent *event, 
 	return path != NULL && holds_earlier(verify, event, attribute, path);
 }
 
+/* A default that somebody has given the column. */
+static bool
+has_default(const EpTarget *target, AttrNumber attnum)
+{
+	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(target->relation), Int16GetDatum(attnum));
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_attribute) GETSTRUCT(tuple))->atthasdef;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 static void
 verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpEvent *decoded)
 {
@@ -468,7 +483,7 @@ verify_fields(Verify *verify, EpIngest *ingest, const StoredEvent *event, const 
 
 		(void) stored_column(event, attribute->column_name, &isnull);
 		if (!isnull && !attribute->dropped && !bms_is_member(attribute->attnum, met) &&
-			!is_of_removed_field(verify, ingest, event, attribute))
+			!has_default(target, attribute->attnum) && !is_of_removed_field(verify, ingest, event, attribute))
 			report(verify, event->key.raw_id, event->key.seq, attribute->column_name,
 				   "the column has a value that the payload does not have");
 	}

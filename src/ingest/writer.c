@@ -90,6 +90,7 @@ typedef struct EpWriter
 typedef struct Default
 {
 	int column;       /* attnum - 1 */
+	bool required;    /* the column is NOT NULL */
 	ExprState *state; /* NULL: a constant */
 	Datum value;
 	bool isnull;
@@ -152,6 +153,7 @@ add_default(EpIngest *ingest, EpWriter *writer, AttrNumber attnum)
 	expression = (Node *) expression_planner((Expr *) expression);
 	entry = palloc0(sizeof(Default));
 	entry->column = attnum - 1;
+	entry->required = TupleDescAttr(RelationGetDescr(writer->relation), attnum - 1)->attnotnull;
 	if (IsA(expression, Const))
 	{
 		entry->value = ((Const *) expression)->constvalue;
@@ -188,7 +190,7 @@ prepare_defaults(EpIngest *ingest, EpWriter *writer)
 
 /* Inside an attempt unless all of them are constants: people's expressions may raise. */
 static void
-fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
+fill_defaults(EpWriter *writer, const EpRow *row, Datum *values, bool *nulls)
 {
 	ListCell *cell;
 
@@ -196,7 +198,7 @@ fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
 	{
 		Default *entry = lfirst(cell);
 
-		if (!nulls[entry->column])
+		if (!nulls[entry->column] || (!entry->required && bms_is_member(entry->column + 1, row->given)))
 			continue;
 		values[entry->column] = entry->value;
 		nulls[entry->column] = entry->isnull;
@@ -204,6 +206,12 @@ fill_defaults(EpWriter *writer, Datum *values, bool *nulls)
 			values[entry->column] =
 				ExecEvalExpr(entry->state, GetPerTupleExprContext(writer->estate), &nulls[entry->column]);
 	}
+}
+
+bool
+ep_writer_has_defaults(const EpTargetWork *work)
+{
+	return work->writer->defaults != NIL;
 }
 
 /*
@@ -452,7 +460,7 @@ fill_leaf_slot(EpWriter *writer, Leaf *leaf, int i)
 	TupleTableSlot *slot = leaf->map == NULL ? leaf->slots[i] : writer->slot;
 
 	fill(slot, leaf->rows[i]);
-	fill_defaults(writer, slot->tts_values, slot->tts_isnull);
+	fill_defaults(writer, leaf->rows[i], slot->tts_values, slot->tts_isnull);
 	if (leaf->map != NULL)
 		slot = execute_attr_map_slot(leaf->map, slot, leaf->slots[i]);
 	slot->tts_tableOid = RelationGetRelid(leaf->relation);
@@ -544,7 +552,7 @@ insert_by_sql(void *argument)
 
 		memcpy(row_values, row->values, natts * sizeof(Datum));
 		memcpy(row_nulls, row->nulls, natts * sizeof(bool));
-		fill_defaults(writer, row_values, row_nulls);
+		fill_defaults(writer, row, row_values, row_nulls);
 		foreach (cell, writer->attnums)
 		{
 			values[i] = row_values[lfirst_int(cell) - 1];
