@@ -140,11 +140,20 @@ stored_column(const StoredEvent *event, const char *name, bool *isnull)
 static const EpAttribute *
 column_for(const EpTarget *target, const EpAttribute *attribute, const EpValue *value)
 {
-	if (attribute == NULL || attribute->attnum == InvalidAttrNumber)
+	if (attribute == NULL)
 		return NULL;
 	if (!ep_type_accepts(attribute->type, value))
 		attribute = ep_target_variant(target, attribute, value);
 	return attribute == NULL || attribute->attnum == InvalidAttrNumber ? NULL : attribute;
+}
+
+/* The same, when that column is gone: somebody has dropped it. */
+static bool
+goes_to_dropped(const EpTarget *target, const EpAttribute *attribute, const EpValue *value)
+{
+	if (attribute->attnum != InvalidAttrNumber && !ep_type_accepts(attribute->type, value))
+		attribute = ep_target_variant(target, attribute, value);
+	return attribute != NULL && attribute->attnum == InvalidAttrNumber;
 }
 
 static bool
@@ -228,7 +237,7 @@ is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpFiel
 	const EpAttribute *attribute = identity == NULL ? NULL : ep_target_attribute(target, identity);
 
 	*column = column_for(target, attribute, &field->value);
-	if (attribute != NULL && attribute->dropped)
+	if (attribute != NULL && (attribute->dropped || goes_to_dropped(target, attribute, &field->value)))
 		return true; /* somebody wanted it gone */
 	return (*column != NULL && column_holds(event, *column, &field->value)) ||
 		   rescue_holds(verify, event, field, path) ||
