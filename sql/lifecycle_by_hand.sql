@@ -130,6 +130,7 @@ CALL run_maintenance();
 SELECT b, b__bigint, c, d, a__text, _ep_rescued FROM dr ORDER BY _ep_raw_id;
 SELECT * FROM verify('dr', NULL);
 SELECT sum(missing) FROM reconcile('dr');
+SELECT path, column_name, column_type FROM stream_columns WHERE stream = 'dr' ORDER BY column_name COLLATE "C";
 -- A view that somebody made into his own cannot be brought up to date; once it can, or has been, nothing fails any more.
 CREATE OR REPLACE VIEW dr_bi AS SELECT event_time, received_at, b, c, d, a__text, b__bigint, 1 AS mine FROM dr;
 INSERT INTO dr_raw (payload) VALUES ('{"e":1}');
@@ -152,6 +153,20 @@ INSERT INTO fx_raw (payload) VALUES ('{"a":1}');
 SELECT stage, message, expected FROM rejected WHERE stream = 'fx';
 ALTER TABLE fx RENAME COLUMN at TO event_time;
 SELECT typed FROM replay('fx');
+ALTER TABLE fx RENAME COLUMN _ep_seq TO place;
+INSERT INTO fx_raw (payload) VALUES ('{"a":2}');
+SELECT message, expected FROM rejected WHERE stream = 'fx';
+ALTER TABLE fx RENAME COLUMN place TO _ep_seq;
+SELECT typed FROM replay('fx');
+-- of another type than ours it is not read as ours
+INSERT INTO fx_raw (payload) VALUES ('{"a":3,"A":4}');
+ALTER TABLE fx ALTER _ep_rescued TYPE text;
+SELECT raw_id, path, problem FROM verify('fx', NULL);
+INSERT INTO fx_raw (payload) VALUES ('{"a":5}'), ('{"a":6,"A":7}');
+SELECT message, expected FROM rejected WHERE stream = 'fx';
+ALTER TABLE fx ALTER _ep_rescued TYPE jsonb USING _ep_rescued::jsonb;
+SELECT typed FROM replay('fx');
+SELECT * FROM verify('fx', NULL);
 -- An event table that somebody dropped: said at once, listed, and drop_stream copes.
 DROP TABLE fx CASCADE;
 INSERT INTO fx_raw (payload) VALUES ('{"a":1}');

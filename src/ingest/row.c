@@ -238,6 +238,19 @@ set(EpRow *row, AttrNumber attnum, Datum value)
 	row->nulls[attnum - 1] = false;
 }
 
+/* A column of ours that the row cannot do without: nobody would know where it came from. */
+static const char *
+missing_column(const EpTarget *target, bool rescues)
+{
+	if (target->event_time == InvalidAttrNumber)
+		return "event_time timestamp with time zone";
+	if (target->raw_id == InvalidAttrNumber)
+		return "_ep_raw_id bigint";
+	if (target->seq == InvalidAttrNumber)
+		return "_ep_seq integer";
+	return rescues && target->rescued == InvalidAttrNumber ? "_ep_rescued jsonb" : NULL;
+}
+
 const char *
 ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *keys, const EpRawRow *raw,
 			 EpError *error)
@@ -245,6 +258,7 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 	EpTarget *target = row->work->target;
 	RowBuilder builder = {ingest, target, row, FIXED_COLUMNS_WIDTH + target->natts / 8, .error = error};
 	EpRescue *rescue = &ingest->rescue;
+	const char *missing;
 
 	row->values = palloc(target->natts * sizeof(Datum));
 	row->nulls = palloc(target->natts * sizeof(bool));
@@ -260,13 +274,12 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 				"event has more attributes without a column than one row can keep");
 		return "type";
 	}
-	if (target->event_time == InvalidAttrNumber ||
-		(rescue->count > 0 && target->rescued == InvalidAttrNumber))
+	missing = missing_column(target, rescue->count > 0);
+	if (missing != NULL)
 	{
 		ep_fail(error, EP_E_MISSING, event->offset,
 				"event table lacks a column that every event table needs");
-		error->expected = target->event_time == InvalidAttrNumber ? "event_time timestamp with time zone"
-																  : "_ep_rescued jsonb";
+		error->expected = missing;
 		return "type";
 	}
 	set(row, target->event_time, TimestampTzGetDatum(row->time));

@@ -25,6 +25,7 @@
 #include "schema/catalog.h"
 #include "schema/relation.h"
 #include "schema/role.h"
+#include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -136,6 +137,16 @@ stored_column(const StoredEvent *event, const char *name, bool *isnull)
 	return number > 0 ? SPI_getbinval(event->tuple, event->descriptor, number, isnull) : (Datum) 0;
 }
 
+/* The same when it is of the type that we write; people may have changed it, and a value of another type is not to be read as ours. */
+static Datum
+stored_value(const StoredEvent *event, const char *name, Oid type, bool *isnull)
+{
+	*isnull = true;
+	return SPI_gettypeid(event->descriptor, SPI_fnumber(event->descriptor, name)) == type
+			   ? stored_column(event, name, isnull)
+			   : (Datum) 0;
+}
+
 /* The column that this value goes to: the attribute's own, or a variant; NULL when to none. */
 static const EpAttribute *
 column_for(const EpTarget *target, const EpAttribute *attribute, const EpValue *value)
@@ -161,11 +172,12 @@ column_holds(const StoredEvent *event, const EpAttribute *column, const EpValue 
 {
 	int16 length;
 	bool by_value, isnull;
-	Datum stored = stored_column(event, column->column_name, &isnull);
+	Oid type = ep_type_oid(column->type);
+	Datum stored = stored_value(event, column->column_name, type, &isnull);
 
 	if (isnull)
 		return false;
-	get_typlenbyval(get_atttype(event->target->relation, column->attnum), &length, &by_value);
+	get_typlenbyval(type, &length, &by_value);
 	return datum_image_eq(stored, ep_datum(column->type, value), by_value, length);
 }
 
@@ -183,7 +195,7 @@ static bool
 rescue_holds(Verify *verify, const StoredEvent *event, const EpField *field, const char *path)
 {
 	bool isnull;
-	Datum stored = stored_column(event, "_ep_rescued", &isnull);
+	Datum stored = stored_value(event, "_ep_rescued", JSONBOID, &isnull);
 	Jsonb *wanted;
 
 	if (isnull)
@@ -313,7 +325,7 @@ was_unknown(EpIngest *ingest, const StoredEvent *event, const EpPath *path)
 {
 	const EpProtoMessage *message = ingest->stream->message;
 	bool isnull;
-	Datum rescued = stored_column(event, "_ep_rescued", &isnull);
+	Datum rescued = stored_value(event, "_ep_rescued", JSONBOID, &isnull);
 
 	for (; !isnull && path->parent != NULL; path = path->parent)
 	{

@@ -3,8 +3,8 @@
 -- Everybody may select from these views and sees the streams whose event table they may select from.
 
 CREATE VIEW stream_columns AS
-SELECT s.event_table::text AS stream, t.relation AS target, a.path, coalesce(p.attname, a.column_name) AS column_name, a.column_type,
-       a.description, a.first_seen, a.raw_id
+SELECT s.event_table::text AS stream, t.relation AS target, a.path, coalesce(p.attname, a.column_name) AS column_name,
+       coalesce(p.atttypid::pg_catalog.regtype, a.column_type) AS column_type, a.description, a.first_seen, a.raw_id
 FROM _attribute a
 JOIN _target t USING (target_id)
 JOIN _stream s USING (stream_id)
