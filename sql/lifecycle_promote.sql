@@ -160,3 +160,24 @@ CALL event_pipeline.run_maintenance();
 SELECT k, n, n__double, f, d, _ep_rescued FROM pf ORDER BY k;
 SELECT * FROM event_pipeline.verify('pf', NULL);
 SELECT event_pipeline.drop_stream('pf');
+
+-- What a typed format kept comes in as it would have come at once: any JSON into jsonb, infinities into real; a time without its
+-- nanoseconds, which stay rescued.
+\set corners `base64 -w0 $PG_ABS_SRCDIR/test/data/protobuf/corners.pb`
+SELECT event_pipeline.register_protobuf('promoted', decode(:'corners', 'base64')) AS version;
+CREATE VIEW corners (k, doc) AS VALUES (1, '{"val": null, "flt": "Infinity", "took": "-5.500000001s"}'::json),
+    (2, '{"val": 0.1, "flt": "-Infinity", "took": "1.5s"}'), (3, '{"val": "text", "flt": 1.5}'), (4, '{"val": [true]}');
+SELECT event_pipeline.create_stream('pt', 'protobuf', message_type => 'corners.v3.All', subject => 'promoted', contract => '{"paths": {"**": {"columns": "rescue"}}}');
+SELECT event_pipeline.create_stream('pu', 'protobuf', message_type => 'corners.v3.All', subject => 'promoted');
+INSERT INTO pt_raw (payload) SELECT event_pipeline.json_to_protobuf('corners.v3.All', doc, 'promoted') FROM corners ORDER BY k;
+INSERT INTO pu_raw (payload) SELECT event_pipeline.json_to_protobuf('corners.v3.All', doc, 'promoted') FROM corners ORDER BY k;
+SELECT _ep_rescued -> 'val' AS val, _ep_rescued -> 'flt' AS flt, _ep_rescued -> 'took' AS took FROM pt ORDER BY _ep_raw_id;
+SELECT event_pipeline.alter_stream('pt', contract => '{"paths": null}');
+CALL event_pipeline.run_maintenance();
+SELECT val, flt, took, _ep_rescued FROM pt ORDER BY _ep_raw_id;
+SELECT _ep_raw_id, val, flt, took, _ep_rescued FROM pt EXCEPT SELECT _ep_raw_id, val, flt, took, _ep_rescued FROM pu;
+SELECT count(*) FROM event_pipeline.wanted_columns WHERE stream = 'pt' AND reason = 'contract';
+SELECT * FROM event_pipeline.verify('pt', NULL);
+SELECT event_pipeline.drop_stream('pt'), event_pipeline.drop_stream('pu');
+DROP VIEW corners;
+DELETE FROM event_pipeline._protobuf_schema WHERE subject = 'promoted';

@@ -4,6 +4,8 @@
  */
 #include "core/value.h"
 
+#include <math.h>
+
 _Static_assert(EP_TYPE_COUNT <= 16, "every type and every array type has a bit of its own");
 
 #define FLOAT4_EXACT (INT64_C(1) << 24)
@@ -104,8 +106,8 @@ static bool
 accepts_float4(const EpValue *value)
 {
 	if (value->kind == EP_FLOAT)
-		return !(value->as.f > 3.4028234663852886e38 || value->as.f < -3.4028234663852886e38) &&
-			   ((double) (float) value->as.f == value->as.f || value->as.f != value->as.f);
+		return !isfinite(value->as.f) ||
+			   (fabs(value->as.f) <= 3.4028234663852886e38 && (double) (float) value->as.f == value->as.f);
 	return value->kind == EP_FLOAT4 || accepts_integer(value, 1 - FLOAT4_EXACT, FLOAT4_EXACT - 1);
 }
 

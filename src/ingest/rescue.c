@@ -222,6 +222,8 @@ stands_for(const EpValue *value)
 		case EP_FLOAT:
 		case EP_FLOAT4:
 			return is_plainly_float(value) ? EP_TYPE_NONE : EP_TYPE_FLOAT8;
+		case EP_JSON:
+			return value->text[0] == '{' || value->text[0] == '[' ? EP_TYPE_NONE : EP_TYPE_JSONB;
 		case EP_BYTES:
 			return EP_TYPE_BYTEA;
 		case EP_TIMESTAMP:

@@ -7,7 +7,8 @@
  * The same path twice in one event gets '#2', '#3' ... after it: no path ends like that, because a
  * segment with '#' in it is quoted.  Of typed formats bytes come as "\x..." text, times as RFC 3339 text
  * with nanoseconds, NaN and infinities as text, and of any format minus zero: then "as" says what the text (or the texts of an
- * array) stands for, by the SQL name of its type.  So it does for a float that jsonb writes as an integer, such as 1e16.
+ * array) stands for, by the SQL name of its type.  So it does for a float that jsonb writes as an integer, such as 1e16,
+ * and for a JSON value that is neither object nor array.
  */
 #ifndef EP_INGEST_RESCUE_H
 #define EP_INGEST_RESCUE_H

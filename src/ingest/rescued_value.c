@@ -2,8 +2,8 @@
  * rescued_value.c
  *	  From _ep_rescued back to a value of a column: the way of rescue.c, the other way round.
  *
- * A value is taken only when the column would have taken it as it came, whole: what the JSON form does not settle
- * stays where it is.  Only values whose reason can pass are looked at; a second spelling, a copy ("path#2") or a misfit
+ * A value is taken only when the column would have taken it as it came: what the JSON form does not settle
+ * stays where it is.  A time with nanoseconds is taken and stays, as ingest would have done it.  Only values whose reason can pass are looked at; a second spelling, a copy ("path#2") or a misfit
  * was kept beside a column that has another value.
  */
 #include "core/compat.h"
@@ -118,9 +118,19 @@ value_from_string(const Source *source, const char *text, size_t length, EpValue
 
 /* Would the column give it back as it was?  Nanoseconds below a microsecond are lost. */
 static bool
-is_whole(EpType type, const EpValue *value)
+is_whole(const EpValue *value)
 {
-	return (type != EP_TYPE_TIMESTAMPTZ && type != EP_TYPE_INTERVAL) || value->nanos == 0;
+	return (value->kind != EP_TIMESTAMP && value->kind != EP_INTERVAL) || value->nanos == 0;
+}
+
+/* Any JSON, as what it is. */
+static bool
+value_from_jsonb(Jsonb *jsonb, EpValue *value)
+{
+	char *text = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+
+	*value = (EpValue){.kind = EP_JSON, .text = text, .length = strlen(text)};
+	return true;
 }
 
 static bool value_from_json(EpType type, const Source *source, const JsonbValue *json, EpValue *value);
@@ -134,7 +144,7 @@ value_from_array(EpType type, const Source *source, JsonbContainer *array, EpVal
 	for (int i = 0; i < count; i++)
 		if (!value_from_json(type - EP_TYPE_ARRAY, source, getIthJsonbValueFromContainer(array, i),
 							 &items[i]) ||
-			!is_whole(type - EP_TYPE_ARRAY, &items[i]))
+			!is_whole(&items[i]))
 			return false;
 	*value = (EpValue){.kind = EP_ARRAY, .count = count, .as.items = items};
 	return true;
@@ -146,6 +156,8 @@ value_from_json(EpType type, const Source *source, const JsonbValue *json, EpVal
 {
 	char *text;
 
+	if (source->as == EP_TYPE_JSONB)
+		return value_from_jsonb(JsonbValueToJsonb(unconstify(JsonbValue *, json)), value);
 	switch (json->type)
 	{
 		case jbvBool:
@@ -162,9 +174,7 @@ value_from_json(EpType type, const Source *source, const JsonbValue *json, EpVal
 			if (type > EP_TYPE_ARRAY)
 				return JsonContainerIsArray(json->val.binary.data) &&
 					   value_from_array(type, source, json->val.binary.data, value);
-			text = JsonbToCString(NULL, json->val.binary.data, json->val.binary.len);
-			*value = (EpValue){.kind = EP_JSON, .text = text, .length = strlen(text)};
-			return true;
+			return value_from_jsonb(JsonbValueToJsonb(unconstify(JsonbValue *, json)), value);
 		default:
 			return false;
 	}
@@ -190,7 +200,8 @@ reason_passes(const JsonbValue *why)
 static EpType
 type_stood_for(const JsonbValue *as)
 {
-	static const EpType types[] = {EP_TYPE_BYTEA, EP_TYPE_TIMESTAMPTZ, EP_TYPE_INTERVAL, EP_TYPE_FLOAT8};
+	static const EpType types[] = {EP_TYPE_BYTEA, EP_TYPE_TIMESTAMPTZ, EP_TYPE_INTERVAL, EP_TYPE_FLOAT8,
+								   EP_TYPE_JSONB};
 
 	for (int i = 0; as != NULL && as->type == jbvString && i < lengthof(types); i++)
 		if (strlen(ep_type_name(types[i])) == as->val.string.len &&
@@ -258,24 +269,22 @@ ep_rescued_guess(EpType type, JsonbContainer *entry, const EpFormat *format)
 	return guess;
 }
 
-/* The place of the type, from 1, that ingest would have chosen for the value; 0: none, or not for all of it. */
+/* The place of the type, from 1, that ingest would have chosen for the value, and the value; 0: none. */
 static int
-place_of(const Source *source, const JsonbValue *json, const Datum *types, int count)
+place_of(const Source *source, const JsonbValue *json, const Datum *types, int count, EpValue *value)
 {
 	for (int i = 0; i < count; i++)
-	{
-		EpType type = ep_type_from_oid(DatumGetObjectId(types[i]));
-		EpValue value;
-
-		if (fits(type, source, json, &value))
-			return is_whole(type, &value) ? i + 1 : 0;
-	}
+		if (fits(ep_type_from_oid(DatumGetObjectId(types[i])), source, json, value))
+			return i + 1;
 	return 0;
 }
 
-/* The first path whose value has a place among the types, and that place; 0: none.  question->source is that of the value then. */
+/*
+ * The first path whose value has a place among the types, that place and value; 0: none.  question->source is that of the
+ * value then.
+ */
 static int
-find_place(FunctionCallInfo fcinfo, Question *question, text **path)
+find_place(FunctionCallInfo fcinfo, Question *question, text **path, EpValue *value)
 {
 	Datum *types;
 	int count;
@@ -286,7 +295,7 @@ find_place(FunctionCallInfo fcinfo, Question *question, text **path)
 	{
 		JsonbValue *json =
 			kept_value(question->rescued, *path = DatumGetTextPP(question->paths[i]), &question->source.as);
-		int place = json == NULL ? 0 : place_of(&question->source, json, types, count);
+		int place = json == NULL ? 0 : place_of(&question->source, json, types, count, value);
 
 		if (place != 0)
 			return place;
@@ -308,7 +317,7 @@ ep_rescued_value(PG_FUNCTION_ARGS)
 	EpValue value;
 	text *path;
 
-	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path) == 0 ||
+	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path, &value) == 0 ||
 		!fits(type, &question.source, kept_value(question.rescued, path, &question.source.as), &value))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(ep_datum(type, &value));
@@ -321,8 +330,9 @@ Datum
 ep_rescued_place(PG_FUNCTION_ARGS)
 {
 	Question question;
+	EpValue value;
 	text *path;
-	int place = read_question(fcinfo, &question) ? find_place(fcinfo, &question, &path) : 0;
+	int place = read_question(fcinfo, &question) ? find_place(fcinfo, &question, &path, &value) : 0;
 
 	if (place == 0)
 		PG_RETURN_NULL();
@@ -336,9 +346,25 @@ Datum
 ep_rescued_path(PG_FUNCTION_ARGS)
 {
 	Question question;
+	EpValue value;
 	text *path;
 
-	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path) == 0)
+	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path, &value) == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(path);
+}
+
+/* _rescued_is_whole(the same) returns boolean: whether its column takes all of that value, or NULL. */
+EP_FUNCTION(ep_rescued_is_whole);
+
+Datum
+ep_rescued_is_whole(PG_FUNCTION_ARGS)
+{
+	Question question;
+	EpValue value;
+	text *path;
+
+	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path, &value) == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(is_whole(&value));
 }

@@ -22,6 +22,10 @@ CREATE FUNCTION _rescued_path(rescued jsonb, paths text[], format text, infer_ti
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_path';
 COMMENT ON FUNCTION _rescued_path(jsonb, text[], text, boolean, regtype[]) IS 'the path of that value';
 
+CREATE FUNCTION _rescued_is_whole(rescued jsonb, paths text[], format text, infer_timestamps boolean, types regtype[]) RETURNS boolean
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_is_whole';
+COMMENT ON FUNCTION _rescued_is_whole(jsonb, text[], text, boolean, regtype[]) IS 'whether that value comes through its column whole: not with nanoseconds';
+
 CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], misfits int[], counts bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promote_columns';
 COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], int[], bigint[]) IS
@@ -96,7 +100,7 @@ COMMENT ON FUNCTION _promote_ranges(int, timestamptz, timestamptz) IS 'where the
 
 -- The statement that moves values within some pages, as the owner of the table will run it. A row gets one value of an
 -- attribute, into the first column that takes one, if none of the attribute's columns has one. A partial value takes the place of the
--- one there, which is what an earlier schema could read of the same.
+-- one there, which is what an earlier schema could read of the same. A time with nanoseconds stays rescued, too, as ingest would have kept it.
 CREATE FUNCTION _promote_statement(target_id int, part regclass, first_page bigint, pages int) RETURNS text
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -109,7 +113,7 @@ AS $$
         CROSS JOIN LATERAL format('t._ep_rescued #>> ARRAY[@extschema@._rescued_path(%s), ''why''] = ''partial''', q.question) p (partial)
         WHERE t.target_id = $1)
     SELECT format(
-        'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL), ''{}'') '
+        'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL)%s, ''{}'') '
         'WHERE t.ctid >= %L AND t.ctid < %L AND t._ep_rescued ?| %L AND (%s) RETURNING t.event_time) '
         'SELECT array_agg(DISTINCT date_bin(''15 minutes'', m.event_time, ''2000-01-01 00:00+00'')) FROM moved m',
         part,
@@ -118,6 +122,9 @@ AS $$
                                              c, m.free, m.question, place, m.partial), ', ')
                     FROM unnest(m.columns) WITH ORDINALITY u (c, place)), ', '),
         string_agg(format('CASE WHEN %s THEN @extschema@._rescued_path(%s) END', m.free, m.question), ', '),
+        coalesce(string_agg(format(' || CASE WHEN %1$s AND NOT @extschema@._rescued_is_whole(%2$s) THEN jsonb_build_object(@extschema@._rescued_path(%2$s), '
+                                   '(t._ep_rescued -> @extschema@._rescued_path(%2$s)) || ''{"why": "type"}'') ELSE ''{}'' END', m.free, m.question), '')
+                 FILTER (WHERE m.types && '{timestamptz,interval}'), ''),
         format('(%s,0)', first_page), format('(%s,0)', first_page + pages),
         (SELECT array_agg(path) FROM move a, unnest(a.paths) path),
         string_agg(format('%s AND @extschema@._rescued_place(%s) IS NOT NULL', m.free, m.question), ' OR '))
