@@ -56,6 +56,15 @@ SET ROLE ep_owner;
 SET search_path = events, pg_catalog;
 INSERT INTO events.app_raw (payload) VALUES ('{"id":3,"ts":"2024-06-01T00:00:00Z"}');
 SELECT event_pipeline.alter_stream('events.app', settings => '{"max_columns": 300}');
+-- nor does what a sender has in pg_temp, where pg_partman makes a partition
+SET ROLE ep_writer;
+CREATE FUNCTION pg_temp.caught() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'this ran as %', current_user; RETURN true; END $$;
+CREATE DOMAIN pg_temp.timestamptz AS pg_catalog.timestamptz CHECK (pg_temp.caught());
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.caught());
+INSERT INTO events.app_raw (payload) VALUES ('{"id":4,"ts":"2024-07-01T00:00:00Z"}');
+DROP DOMAIN pg_temp.timestamptz, pg_temp.text;
+SET ROLE ep_owner;
+SELECT count(*) FROM events.app WHERE id = 4;
 -- nor where streams are made; this operator would be found without a path that asks for it
 CREATE FUNCTION events.joined(text, regclass) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked as %', current_user; END $$;
 CREATE OPERATOR events.|| (LEFTARG = text, RIGHTARG = regclass, FUNCTION = events.joined);

@@ -102,6 +102,9 @@ set_for_now(const char *name, const char *value)
  * _partman_run(query text) -> void
  * Run one statement with settings under which pg_partman names and bounds partitions the same way
  * in every session, and put all settings back.
+ *
+ * pg_partman puts its schema and pg_temp before the search_path that it finds.  pg_catalog comes before them all only when that
+ * path does not name it; else what a sender calls "text" in pg_temp would be the text of functions that run as the stream's owner.
  */
 Datum
 ep_partman_run(PG_FUNCTION_ARGS)
@@ -109,7 +112,7 @@ ep_partman_run(PG_FUNCTION_ARGS)
 	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int level = NewGUCNestLevel();
 
-	set_for_now("search_path", "pg_catalog, pg_temp");
+	set_for_now("search_path", "pg_temp");
 	set_for_now("TimeZone", "UTC");
 	set_for_now("DateStyle", "ISO, YMD");
 	set_for_now("IntervalStyle", "postgres");
