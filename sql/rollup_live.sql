@@ -133,6 +133,22 @@ SELECT create_rollup('live_test.mine', 'live_test.ev',
     'SELECT DISTINCT live_test.whoami() AS who FROM live_test.ev WHERE event_time >= $1 AND event_time < $2', '1 month');
 RESET ROLE;
 SELECT DISTINCT who FROM live_test.mine_live;
+-- Nor does what a reader has in pg_temp take the place of the types and tables of the query.
+SET ROLE live_owner;
+SET search_path = live_test, event_pipeline;
+SELECT create_rollup('texts', 'ev', 'SELECT count(*)::text AS n FROM ev WHERE event_time >= $1 AND event_time < $2', '1 month');
+GRANT SELECT ON texts_live TO live_reader;
+SET ROLE live_reader;
+SET search_path = public, event_pipeline;
+CREATE FUNCTION pg_temp.caught() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'this ran as %', current_user; RETURN true; END $$;
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.caught());
+CREATE VIEW pg_temp.ev AS SELECT event_time FROM generate_series(timestamptz '2020-01-01', '2027-01-01', '1 day') event_time WHERE pg_temp.caught();
+SELECT count(*) > 0 AS rows FROM live_test.texts_live;
+DROP DOMAIN pg_temp.text;
+DROP VIEW pg_temp.ev;
+SET ROLE live_owner;
+SELECT drop_rollup('live_test.texts');
+RESET ROLE;
 SELECT refresh_rollup('live_test.mine') > 0 AS refreshed;
 SET ROLE live_owner;
 SELECT drop_rollup('live_test.mine');

@@ -29,6 +29,8 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "lib/stringinfo.h"
+#include "utils/varlena.h"
 
 EP_FUNCTION(ep_rollup_columns);
 EP_FUNCTION(ep_rollup_statement);
@@ -98,12 +100,34 @@ set_for_now(const char *name, const char *value)
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/*
+ * With pg_temp at its end.  Where it is not named it comes first, and what a reader of a live view has called there like a table or type
+ * of the query would run as the owner.
+ */
+static char *
+with_temporary_last(const char *search_path)
+{
+	StringInfoData path;
+	List *schemas;
+	ListCell *cell;
+
+	if (!SplitIdentifierString(pstrdup(search_path), ',', &schemas))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("search_path \"%s\" is no list of schemas", search_path)));
+	initStringInfo(&path);
+	foreach (cell, schemas)
+		if (strcmp(lfirst(cell), "pg_temp") != 0)
+			appendStringInfo(&path, "%s, ", quote_identifier(lfirst(cell)));
+	appendStringInfoString(&path, "pg_temp");
+	return path.data;
+}
+
 int
 ep_rollup_pin_settings(const char *search_path, const char *time_zone)
 {
 	int level = NewGUCNestLevel();
 
-	set_for_now("search_path", search_path);
+	set_for_now("search_path", with_temporary_last(search_path));
 	set_for_now("TimeZone", time_zone);
 	set_for_now("DateStyle", "ISO, YMD");
 	set_for_now("IntervalStyle", "postgres");
