@@ -238,16 +238,12 @@ set(EpRow *row, AttrNumber attnum, Datum value)
 	row->nulls[attnum - 1] = false;
 }
 
-/* A column of ours that the row cannot do without: nobody would know where it came from. */
+/* A column of ours that the row cannot do without. */
 static const char *
 missing_column(const EpTarget *target, bool rescues)
 {
 	if (target->event_time == InvalidAttrNumber)
 		return "event_time timestamp with time zone";
-	if (target->raw_id == InvalidAttrNumber)
-		return "_ep_raw_id bigint";
-	if (target->seq == InvalidAttrNumber)
-		return "_ep_seq integer";
 	return rescues && target->rescued == InvalidAttrNumber ? "_ep_rescued jsonb" : NULL;
 }
 
