@@ -45,8 +45,8 @@ extern void ep_name_distinguish(const EpPath *path, const char *name, uint32_t n
 extern void ep_name_variant(const EpPath *path, const char *base, const char *type, char *name);
 
 /*
- * The lower-case form of one character: Latin, Greek, Cyrillic, Armenian, Georgian;
- * any other is given back as it is.  Fixed for ever, whatever the server's locale.
+ * The lower-case form of one letter of any script; any other character is given back as it is.
+ * Fixed for ever, whatever the server's locale.
  */
 extern uint32_t ep_name_lower(uint32_t code);
 

@@ -78,6 +78,10 @@ letters_of_any_script_stay(void)
 	CHECK_TEXT(name_of("a💡b"), "a_b");
 	CHECK(ep_name_lower(0x130) == 'i' && ep_name_lower(0x178) == 0xFF && ep_name_lower(0xD7) == 0xD7);
 	CHECK(ep_name_lower(0x100) == 0x101 && ep_name_lower(0x101) == 0x101);
+	CHECK(ep_name_lower(0x13A0) == 0xAB70 && ep_name_lower(0x13F5) == 0x13FD);     /* Cherokee */
+	CHECK(ep_name_lower(0x2C80) == 0x2C81 && ep_name_lower(0x2C81) == 0x2C81);     /* Coptic */
+	CHECK(ep_name_lower(0x10400) == 0x10428 && ep_name_lower(0x1E921) == 0x1E943); /* Deseret, Adlam */
+	CHECK(ep_name_lower(0x1057B) == 0x1057B && ep_name_lower(0x1E922) == 0x1E922);
 }
 
 static void
