@@ -58,7 +58,7 @@ DECLARE
     began   timestamptz := clock_timestamp();
     problem text;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock('@extschema@._maintenance'::regclass::oid::int, hashtext(step || ' ' || object)) THEN
+    IF NOT @extschema@._lock('@extschema@._maintenance', hashtext(step || ' ' || object), wait => false) THEN
         RETURN false;
     END IF;
     BEGIN

@@ -235,7 +235,7 @@ DECLARE
     r      @extschema@._rollup;
     holder text;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, $1) THEN
+    IF NOT @extschema@._rollup_lock($1, false) THEN
         RAISE EXCEPTION 'the rollup is being refreshed' USING ERRCODE = 'lock_not_available';
     END IF;
     -- Rollups over it are to their source what it is to events.

@@ -76,7 +76,7 @@ COMMENT ON TYPE _flight_work IS 'what a refresh of a flight table has to do';
 -- Take the flight table for this transaction.
 CREATE FUNCTION _flight_table_lock(flight_relation regclass) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT pg_advisory_xact_lock('@extschema@._flight_table'::regclass::oid::int, flight_relation::oid::int) $$;
+AS $$ SELECT @extschema@._lock('@extschema@._flight_table', flight_relation::oid::int) $$;
 COMMENT ON FUNCTION _flight_table_lock(regclass) IS 'wait until nobody else refreshes a flight table';
 
 -- Read what has changed in one event table since the flight table f read it last.

@@ -137,7 +137,7 @@ BEGIN
         PERFORM @extschema@._invalidation_watch(target);
     END IF;
     -- Trimming must not overlook a reader that has not committed yet.
-    PERFORM pg_advisory_xact_lock_shared('@extschema@._invalidation'::regclass::oid::int, 0);
+    PERFORM @extschema@._lock('@extschema@._invalidation', 0, shared => true);
     INSERT INTO @extschema@._invalidation_reader
     SELECT $1, $2, @extschema@._invalidation_place(), pg_current_xact_id(), nextval('@extschema@._invalidation_id_seq'),
            (SELECT system_identifier FROM pg_control_system())
@@ -210,7 +210,7 @@ DECLARE
     trimmed bigint := 0;
 BEGIN
     -- Somebody is attaching: next time.
-    IF pg_try_advisory_xact_lock('@extschema@._invalidation'::regclass::oid::int, 0) THEN
+    IF @extschema@._lock('@extschema@._invalidation', 0, wait => false) THEN
         DELETE FROM @extschema@._invalidation i
         WHERE NOT EXISTS (
             SELECT FROM @extschema@._invalidation_reader r

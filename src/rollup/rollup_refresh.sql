@@ -86,6 +86,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION _rollup_granules(_rollup, timestamptz, timestamptz) IS 'the quarter hours in which the source of a rollup has events, or the buckets that it has';
 
+CREATE FUNCTION _rollup_lock(rollup_id int, wait boolean) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_rollup_lock';
+COMMENT ON FUNCTION _rollup_lock(int, boolean) IS
+    'have a rollup of the caller''s roles to oneself until the transaction ends; false when somebody else has it and we are not to wait, or there is none';
+
 -- patient: for run_maintenance(); does not wait for another refresh and leaves failed buckets alone for a while.
 CREATE FUNCTION _rollup_refresh(id int, from_ timestamptz, to_ timestamptz, most int, patient boolean) RETURNS int
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
@@ -96,9 +101,7 @@ DECLARE
     done     int := 0;
     problem  text;
 BEGIN
-    IF NOT patient THEN
-        PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
-    ELSIF NOT pg_try_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id) THEN
+    IF NOT @extschema@._rollup_lock(id, NOT patient) THEN
         RETURN 0;
     END IF;
     PERFORM @extschema@._rollup_pull(id);
@@ -185,7 +188,7 @@ DECLARE
     r    @extschema@._rollup;
     kept int;
 BEGIN
-    PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
+    PERFORM @extschema@._rollup_lock(id, true);
     PERFORM @extschema@._rollup_pull(id);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     INSERT INTO @extschema@._rollup_bucket AS b (rollup_id, bucket, dirty_since)
@@ -239,7 +242,7 @@ DECLARE
     start timestamptz;
     found jsonb;
 BEGIN
-    PERFORM pg_advisory_xact_lock('@extschema@._rollup'::regclass::oid::int, id);
+    PERFORM @extschema@._rollup_lock(id, true);
     PERFORM @extschema@._rollup_pull(id);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
     FOREACH start IN ARRAY ARRAY(

@@ -52,13 +52,16 @@ extern int ep_registry_recent_columns(const EpTarget *target);
 /* How many tables the stream got in the last hour. */
 extern int ep_registry_recent_targets(EpStream *stream);
 
-/* What a registry lock is for: new columns of a target, new spellings of attributes that have one, a replay. */
+/*
+ * What a registry lock is for: new columns of a target, new spellings of attributes that have one, a replay.  1 and 2 are those of
+ * pg_advisory_lock(), which everybody may call.
+ */
 typedef enum EpRegistryLock
 {
-	EP_REGISTRY_COLUMNS = 2,
 	EP_REGISTRY_SPELLINGS = 3,
 	EP_REGISTRY_REPLAY = 4, /* of a stream, not a target */
-	EP_REGISTRY_MAPS = 5    /* likewise */
+	EP_REGISTRY_MAPS = 5,   /* likewise */
+	EP_REGISTRY_COLUMNS = 6
 } EpRegistryLock;
 
 /*
