@@ -100,11 +100,20 @@ SELECT create_stream('few_days', 'json', event_time => 't', settings => '{"max_n
 INSERT INTO few_days_raw (payload) SELECT json_build_object('t', timestamptz '2024-06-01Z' + n * interval '1 hour') FROM generate_series(0, 71) n;
 INSERT INTO few_days_raw (payload) SELECT json_build_object('t', timestamptz '2024-07-01Z' + n * interval '1 day') FROM generate_series(0, 4) n;
 SELECT event_time::date AS day, count(*) FROM few_days GROUP BY 1 ORDER BY 1;
+-- whoever sends times of all ages fills the table up to max_partitions, and keeps nobody from the partitions of these days
+SELECT create_stream('full_up', 'json', event_time => 't', settings => '{"max_partitions": 6}');
+SELECT format('DROP TABLE %s', part) AS today FROM event_pipeline._partition_bounds('full_up') WHERE now() >= lower_bound AND now() < upper_bound \gset drop_
+:drop_today;
+INSERT INTO full_up_raw (payload) SELECT json_build_object('t', timestamptz '1970-01-01Z' + n * interval '1 day') FROM generate_series(0, 9) n;
+INSERT INTO full_up_raw (payload) SELECT json_build_object('t', timestamptz '1980-01-01Z' + n * interval '1 day') FROM generate_series(0, 9) n;
+INSERT INTO full_up_raw (payload) VALUES (json_build_object('t', now()));
+SELECT count(*), count(*) FILTER (WHERE event_time = received_at) AS now FROM full_up;
+SELECT count(*) FROM pg_inherits WHERE inhparent = 'full_up'::regclass;
 -- one whose name is taken, as either major version of pg_partman would name it, is not made, and the rejection says so, too
 CREATE TABLE few_days_p2024_08_01 (t int);
 CREATE TABLE few_days_p20240801 (t int);
 INSERT INTO few_days_raw (payload) VALUES ('{"t": "2024-08-01T00:00:00Z"}');
-SELECT stream, count(*), message, detail FROM rejected WHERE stream IN ('quarters', 'few_days') GROUP BY 1, 3, 4 ORDER BY 2;
+SELECT stream, count(*), message, detail FROM rejected WHERE stream IN ('quarters', 'few_days', 'full_up') GROUP BY 1, 3, 4 ORDER BY 2;
 DROP TABLE few_days_p2024_08_01, few_days_p20240801;
-SELECT drop_stream(s) FROM unnest('{whole,load,checked,quarters,few_days}'::text[]) s;
+SELECT drop_stream(s) FROM unnest('{whole,load,checked,quarters,few_days,full_up}'::text[]) s;
 DROP SCHEMA ingest_load CASCADE;

@@ -91,11 +91,11 @@ ep_ddl_create_routed_table(Oid event_relation, const char *route)
 }
 
 int
-ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most)
+ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most, int in_all)
 {
-	Oid types[3] = {OIDOID, TIMESTAMPTZARRAYOID, INT4OID};
+	Oid types[4] = {OIDOID, TIMESTAMPTZARRAYOID, INT4OID, INT4OID};
 	Datum *items = palloc(count * sizeof(Datum));
-	Datum values[3];
+	Datum values[4];
 	bool isnull;
 
 	for (int i = 0; i < count; i++)
@@ -104,7 +104,8 @@ ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int 
 	values[1] = PointerGetDatum(
 		construct_array(items, count, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	values[2] = Int32GetDatum(most);
-	if (SPI_execute_with_args("SELECT event_pipeline._partition_ensure($1::regclass, $2, $3)", 3, types,
+	values[3] = Int32GetDatum(in_all);
+	if (SPI_execute_with_args("SELECT event_pipeline._partition_ensure($1::regclass, $2, $3, $4)", 4, types,
 							  values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not create partitions of \"%s\"", get_rel_name(relation));
 	CommandCounterIncrement();

@@ -21,8 +21,11 @@ extern char *ep_ddl_free_name(const char *wanted, Oid schema);
  */
 extern Oid ep_ddl_create_routed_table(Oid event_relation, const char *route);
 
-/* Make the partitions that these event times need and that do not exist, at most so many, the newest; how many were made. */
-extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most);
+/*
+ * Make the partitions that these event times need and that do not exist, at most so many, the newest, and as long as the table has
+ * fewer than in_all; those for about now always.  How many were made.
+ */
+extern int ep_ddl_ensure_partitions(Oid relation, const TimestampTz *times, int count, int most, int in_all);
 
 typedef struct EpPartition
 {

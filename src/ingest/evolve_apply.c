@@ -248,8 +248,8 @@ ep_evolve_partitions(void *argument)
 	Oid relation = change->target->relation;
 	EpRole saved = ep_role_enter_owner_of(relation);
 
-	if (ep_ddl_ensure_partitions(relation, change->times, change->count, change->stream->max_new_partitions) >
-		0)
+	if (ep_ddl_ensure_partitions(relation, change->times, change->count, change->stream->max_new_partitions,
+								 change->stream->max_partitions) > 0)
 		ep_journal_schema_change(change->stream, relation, "create partition", NULL, NULL, EP_TYPE_NONE, NULL,
 								 change->mode, 0, 0);
 	ep_role_leave(saved);

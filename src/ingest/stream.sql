@@ -206,7 +206,7 @@ $$;
 COMMENT ON FUNCTION create_stream(text, text, text, text, text, text, interval, interval, interval, text, text, text, text, text, jsonb, jsonb, boolean) IS
 'make a stream: the event table, "<stream>_raw" for payloads, their partitions and the trigger between them; gives the event table.
 format: json, csv, protobuf or gpmf; message_type: full protobuf name; event_time, event_id, route_by: source paths; framing, subject, required: protobuf;
-delimiter: csv; fourccs: gpmf, which become tables; quirks: gpmf, true corrects what firmware is known to write wrong; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_tables_per_hour 100, max_columns_per_hour 400, max_map_keys 100, future_window, late_window, infer_timestamps false;
+delimiter: csv; fourccs: gpmf, which become tables; quirks: gpmf, true corrects what firmware is known to write wrong; settings: lock_budget_ms 30, max_columns 400, max_new_columns 100, max_new_partitions 1000, max_partitions 2000, max_tables_per_hour 100, max_columns_per_hour 400, max_map_keys 100, future_window, late_window, infer_timestamps false;
 contract: what to do about attributes without a column, values that misfit theirs, and routes without a table: {"columns": w, "types": w, "tables": w, "paths":
 {"debug.**": {"columns": w, "types": w}}}, each w being evolve, rescue, reject, discard or freeze';
 

@@ -72,8 +72,10 @@ why_no_partition(const EpIngest *ingest, const EpTargetWork *work)
 {
 	return work->no_partition != NULL
 			   ? work->no_partition
-			   : psprintf("It is not among the newest %d that max_new_partitions lets a statement make.",
-						  ingest->stream->max_new_partitions);
+			   : psprintf(
+					 "A statement makes the newest %d that it needs (max_new_partitions), while the table has "
+					 "fewer than %d (max_partitions).",
+					 ingest->stream->max_new_partitions, ingest->stream->max_partitions);
 }
 
 /* The batch grows as needed: statements of one event are many, and want little. */

@@ -184,7 +184,7 @@ END
 $$;
 COMMENT ON FUNCTION _partition_compress(regclass, oid[]) IS 'give partitions that were not there before the compression of their table';
 
-CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[], most int DEFAULT 2147483647) RETURNS int
+CREATE FUNCTION _partition_ensure(relation regclass, times timestamptz[], most int DEFAULT 2147483647, in_all int DEFAULT 2147483647) RETURNS int
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
 AS $$
 DECLARE
@@ -193,6 +193,7 @@ DECLARE
     config  record;
     step    interval;
     starts  timestamptz[];
+    wanted  int;
     before  oid[];
 BEGIN
     IF cardinality(@extschema@._partition_missing(relation, times)) = 0 THEN
@@ -201,7 +202,7 @@ BEGIN
     partman := @extschema@._partman_schema();
     key := @extschema@._partman_key(relation);
     PERFORM @extschema@._partition_follow(relation);
-    EXECUTE format('SELECT control, partition_interval::interval AS period, datetime_string AS suffix FROM %I.part_config '
+    EXECUTE format('SELECT control, partition_interval::interval AS period, datetime_string AS suffix, premake FROM %I.part_config '
                    'WHERE parent_table = $1', partman) INTO config USING key;
     IF config.period IS NULL THEN
         RAISE EXCEPTION 'table % is not managed by pg_partman', relation USING ERRCODE = 'undefined_object';
@@ -224,10 +225,15 @@ BEGIN
                     FROM (SELECT DISTINCT date_bin(step, missing, '2000-01-03 00:00+00')
                           FROM unnest(@extschema@._partition_missing(relation, times)) missing) steps (t)
                     ORDER BY 1 DESC);
-    IF cardinality(starts) > most THEN
-        RAISE WARNING '% new partitions of % would be needed; the newest % are made', cardinality(starts), relation, most
+    -- Whoever has filled the table with other times keeps nobody from those that maintenance would make ahead.
+    wanted := cardinality(starts);
+    starts := ARRAY(SELECT s FROM unnest(starts) WITH ORDINALITY u (s, place)
+                    WHERE place <= least(most, in_all - (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = relation))
+                       OR s > now() - config.period AND s <= now() + config.premake * config.period
+                    ORDER BY 1 DESC);
+    IF cardinality(starts) < wanted THEN
+        RAISE WARNING '% new partitions of % would be needed; the newest % are made', wanted, relation, cardinality(starts)
             USING ERRCODE = 'configuration_limit_exceeded';
-        starts := starts[:most];
     END IF;
     IF starts = '{}' THEN
         RETURN 0;
@@ -250,8 +256,8 @@ BEGIN
     RETURN cardinality(starts);
 END
 $$;
-COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[], int) IS
-    'make the partitions that hold these times where there are none yet, however old, at most so many, the newest; gives how many were made';
+COMMENT ON FUNCTION _partition_ensure(regclass, timestamptz[], int, int) IS
+    'make the partitions that hold these times where there are none yet, however old, at most so many, the newest, and so many in all; those for about now always; gives how many were made';
 
 -- As create_partition_time() does it, for a table whose name it would cut; and for rows that are in the default partition
 -- (drained), which move over first: pg_partman's partition_data_time() would insert them anew and fire the triggers of the table.

@@ -177,7 +177,8 @@ load_stream_row(EpStream *stream)
 		" coalesce((extract(epoch FROM (s.settings->>'late_window')::interval) * 1000000)::bigint, 0),"
 		" coalesce((s.settings->>'max_tables_per_hour')::bigint, 100),"
 		" coalesce((s.settings->>'max_columns_per_hour')::bigint, 400),"
-		" coalesce((s.settings->>'max_map_keys')::bigint, 100)"
+		" coalesce((s.settings->>'max_map_keys')::bigint, 100),"
+		" coalesce((s.settings->>'max_partitions')::bigint, 2000)"
 		" FROM event_pipeline._stream s JOIN pg_catalog.pg_class c ON c.oid = s.event_table"
 		" WHERE s.raw_table = $1",
 		1,
@@ -221,6 +222,7 @@ load_stream_row(EpStream *stream)
 	stream->max_tables_per_hour = number_setting(0, 17, "max_tables_per_hour", 100000);
 	stream->max_columns_per_hour = number_setting(0, 18, "max_columns_per_hour", MAX_COLUMNS);
 	stream->max_map_keys = number_setting(0, 19, "max_map_keys", 100000);
+	stream->max_partitions = number_setting(0, 20, "max_partitions", 100000);
 }
 
 /* Users own the raw table and may have changed it: what we read must be there. */

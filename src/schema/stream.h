@@ -109,6 +109,7 @@ typedef struct EpStream
 	int max_columns;
 	int max_new_columns;
 	int max_new_partitions;
+	int max_partitions;
 	int64 future_window; /* microseconds after arrival; later events are rejected */
 	int64 late_window;   /* microseconds before arrival; earlier ones are; 0 = no limit */
 	int max_tables_per_hour;

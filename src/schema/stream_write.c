@@ -121,7 +121,7 @@ check_settings(Datum settings)
 	static EpStatement statement = {
 		"SELECT k FROM pg_catalog.jsonb_object_keys(pg_catalog.jsonb_strip_nulls($1)) k"
 		" WHERE k OPERATOR(pg_catalog.<>) ALL ('{framing,subject,required,delimiter,fourccs,quirks,lock_budget_ms,max_columns,"
-		"max_new_columns,max_new_partitions,max_tables_per_hour,max_columns_per_hour,max_map_keys,future_window,late_window,infer_timestamps}'::pg_catalog.text[])",
+		"max_new_columns,max_new_partitions,max_partitions,max_tables_per_hour,max_columns_per_hour,max_map_keys,future_window,late_window,infer_timestamps}'::pg_catalog.text[])",
 		1,
 		{JSONBOID}};
 
@@ -135,7 +135,7 @@ check_settings(Datum settings)
 			 errmsg("there is no setting \"%s\"", ep_catalog_text(0, 1)),
 			 errhint(
 				 "The settings are: lock_budget_ms, max_columns, max_new_columns, "
-				 "max_new_partitions, max_tables_per_hour, max_columns_per_hour, max_map_keys, future_window, late_window, infer_timestamps.")));
+				 "max_new_partitions, max_partitions, max_tables_per_hour, max_columns_per_hour, max_map_keys, future_window, late_window, infer_timestamps.")));
 	check_numbers(settings);
 }
 
