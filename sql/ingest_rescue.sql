@@ -59,3 +59,12 @@ SELECT path, column_name, column_type FROM event_pipeline.stream_columns WHERE s
 SELECT _ep_seq, often, x, twice, _ep_rescued FROM rr ORDER BY 1;
 SELECT path, reason, value_count FROM event_pipeline.wanted_columns WHERE stream = 'rr' ORDER BY path;
 SELECT event_pipeline.drop_stream('rr');
+-- More than one value can be made of, or one row can keep, is refused with the reason; its neighbours land.
+SELECT event_pipeline.create_stream('ex', 'json');
+INSERT INTO ex_raw (payload) SELECT format(E'{"n":1}\n{"n":2,"list":[%s{}]}\n{"n":3,"list":[%s{}]}\n{%s"n":4}',
+    repeat('{},', 600000), repeat('{},', 1000), (SELECT string_agg(format('"k%s":1,', i), '') FROM generate_series(1, 400000) i));
+SELECT n, jsonb_array_length(list) AS length FROM ex ORDER BY n;
+SELECT seq, stage, sqlstate, message FROM event_pipeline.rejected WHERE stream = 'ex' ORDER BY seq;
+SELECT * FROM event_pipeline.verify('ex', NULL);
+SELECT events, typed, rejected, missing FROM event_pipeline.reconcile('ex');
+SELECT event_pipeline.drop_stream('ex');

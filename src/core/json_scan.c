@@ -331,3 +331,44 @@ ep_json_balance(const char **p, const char *end)
 	}
 	return false;
 }
+
+/* As measured on PostgreSQL 15; arrays of the tree grow by doubling. */
+#define COST_OF_OBJECT 640
+#define COST_OF_ARRAY 256
+#define COST_OF_STRING 48 /* apart from its bytes */
+#define COST_OF_COMMA 112 /* for what is behind it */
+
+/* Behind the closing quote of the string whose opening quote is before p. */
+static const char *
+skip_string(const char *p, const char *end)
+{
+	for (; p < end && *p != '"'; p++)
+		p += *p == '\\';
+	return p + 1;
+}
+
+size_t
+ep_json_cost(const char *text, size_t length)
+{
+	const char *p = text, *end = text + length;
+	size_t cost = length;
+
+	while (p < end)
+		switch (*p++)
+		{
+			case '"':
+				cost += COST_OF_STRING;
+				p = skip_string(p, end);
+				break;
+			case '{':
+				cost += COST_OF_OBJECT;
+				break;
+			case '[':
+				cost += COST_OF_ARRAY;
+				break;
+			case ',':
+				cost += COST_OF_COMMA;
+				break;
+		}
+	return cost;
+}

@@ -63,6 +63,11 @@ extern const char *ep_json_word(EpJsonScan *scan, const char *p, EpValue *value)
 extern const char *ep_json_check(EpJsonScan *scan, const char *p, int depth);
 
 /*
+ * Bytes of memory, about, that the server's jsonb_in needs for a checked value: it makes a tree of it first, in which {} has hundreds.
+ */
+extern size_t ep_json_cost(const char *text, size_t length);
+
+/*
  * Step behind the bracket that closes the one at *p, looking at brackets and strings alone; false where
  * that fails: at the end, or at a line end inside a string.  No error is filled.  It finds the end
  * of a value that was refused for what it says.

@@ -10,6 +10,7 @@
 #include "datatype/timestamp.h"
 #include "format/protobuf/protobuf_unknown.h"
 #include "port/pg_bitutils.h"
+#include "schema/datum.h"
 #include "schema/type_map.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -18,7 +19,9 @@
 
 /* One event may keep this much beside its columns; jsonb itself stops at 256 MB. */
 #define MAX_RESCUED_BYTES (64 * 1024 * 1024)
-#define MAX_RESCUED_PATHS 2000000
+
+/* A shorter value is not looked through: written as JSON, it is not more than six times as long. */
+#define SHORT_VALUE (1024 * 1024)
 
 void
 ep_rescue_init(EpRescue *rescue, EpArena *arena, MemoryContext lasting)
@@ -175,7 +178,7 @@ append_value(StringInfo out, const EpValue *value)
 			break;
 		case EP_ARRAY:
 			appendStringInfoChar(out, '[');
-			for (uint32 i = 0; i < value->count; i++)
+			for (uint32 i = 0; i < value->count && out->len <= MAX_RESCUED_BYTES; i++)
 			{
 				if (i > 0)
 					appendStringInfoChar(out, ',');
@@ -184,6 +187,23 @@ append_value(StringInfo out, const EpValue *value)
 			appendStringInfoChar(out, ']');
 			break;
 	}
+}
+
+/* How long append_value() makes it, at least where it makes it longer; items of an array are weighed one by one. */
+static size_t
+written_length(const EpValue *value)
+{
+	size_t length = value->length;
+
+	if (value->length <= SHORT_VALUE)
+		return length;
+	if (value->kind == EP_BYTES && !value->untyped)
+		return 2 * length;
+	if (value->kind == EP_TEXT || value->untyped)
+		for (size_t i = 0; i < value->length; i++)
+			length +=
+				(unsigned char) value->text[i] < ' ' ? 5 : value->text[i] == '"' || value->text[i] == '\\';
+	return length;
 }
 
 /* Does jsonb write the number as that, and with a point?  1e2 becomes 100 there, as if it had been an integer. */
@@ -273,8 +293,8 @@ ep_rescue_add(EpRescue *rescue, const EpPath *path, const EpValue *value, const 
 	uint32 copy = next_copy(rescue, path);
 	EpType as = ep_protobuf_unknown_number(path) != 0 ? EP_TYPE_NONE : stands_for(value);
 
-	if (text == NULL || rescue->overflow || rescue->count >= MAX_RESCUED_PATHS ||
-		rescue->json.len + value->length > MAX_RESCUED_BYTES)
+	if (text == NULL || rescue->overflow ||
+		(rescue->count > 0 ? rescue->json.len : 0) + written_length(value) > MAX_RESCUED_BYTES)
 	{
 		rescue->overflow = true;
 		return;
@@ -306,6 +326,14 @@ ep_rescue_passes(const char *reason)
 		if (strcmp(reason, passing[i]) == 0)
 			return true;
 	return false;
+}
+
+bool
+ep_rescue_fits(const EpRescue *rescue)
+{
+	return !rescue->overflow &&
+		   (rescue->count == 0 || (rescue->json.len <= MAX_RESCUED_BYTES &&
+								   ep_datum_fits_json(rescue->json.data, rescue->json.len)));
 }
 
 Datum

@@ -42,7 +42,7 @@ typedef struct EpRescue
 	StringInfoData json; /* an open object; unset while count is 0 */
 	EpArena *arena;      /* for paths' texts */
 	int count;
-	bool overflow; /* more than one event may keep: it must be rejected */
+	bool overflow; /* something was left out, see ep_rescue_fits */
 	uint32 event;
 	EpRescueMark *marks; /* by path id */
 	uint32 mark_capacity;
@@ -64,7 +64,10 @@ extern bool ep_rescue_passes(const char *reason);
 /* A guess made from the value of one entry, for which the source has declared the type. */
 extern EpTypeGuess ep_rescued_guess(EpType type, JsonbContainer *entry, const EpFormat *format);
 
-/* The jsonb; only when count > 0 and not overflow. */
+/* Is what was kept within what one row may keep?  Else the event must be rejected. */
+extern bool ep_rescue_fits(const EpRescue *rescue);
+
+/* The jsonb; only when count > 0 and it fits. */
 extern Datum ep_rescue_datum(EpRescue *rescue);
 
 #endif /* EP_INGEST_RESCUE_H */

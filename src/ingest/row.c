@@ -126,7 +126,8 @@ place(RowBuilder *builder, const EpColumn *column, const EpField *field)
 	if (reason == NULL)
 	{
 		width = ep_datum_width(type, &field->value);
-		if (builder->width + width > ROW_BUDGET)
+		if (builder->width + width > ROW_BUDGET ||
+			(type == EP_TYPE_JSONB && !ep_datum_fits_json(field->value.text, field->value.length)))
 		{
 			leave_empty(builder, attnum);
 			reason = "size";
@@ -264,10 +265,10 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 	if (builder.stage != NULL)
 		return builder.stage;
 	keep_unknown(&builder, event);
-	if (rescue->overflow)
+	if (!ep_rescue_fits(rescue))
 	{
 		ep_fail(error, EP_E_LIMIT, event->offset,
-				"event has more attributes without a column than one row can keep");
+				"event has more to keep beside its columns than one row can");
 		return "type";
 	}
 	missing = missing_column(target, rescue->count > 0);

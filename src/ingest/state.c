@@ -13,8 +13,8 @@
 #include "utils/memutils.h"
 
 /* What the decoding of one event, one payload, one statement may take. */
-#define MAX_EVENT_BYTES ((size_t) 512 * 1024 * 1024)
-#define MAX_PAYLOAD_BYTES ((size_t) 512 * 1024 * 1024)
+#define MAX_EVENT_BYTES ((size_t) 128 * 1024 * 1024)
+#define MAX_PAYLOAD_BYTES ((size_t) 128 * 1024 * 1024)
 #define MAX_LASTING_BYTES ((size_t) 256 * 1024 * 1024)
 
 EpIngest *

@@ -263,7 +263,7 @@ ep_unknown_read(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	open_reader(&reader, stream, PG_GETARG_JSONB_P(1));
 	read_all(&reader);
-	if (reader.rest == reader.kept || reader.rescue.overflow)
+	if (reader.rest == reader.kept || !ep_rescue_fits(&reader.rescue))
 		PG_RETURN_NULL();
 	result = JsonbPGetDatum(reader.rest);
 	if (reader.rescue.count > 0)

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
+#include "core/json_scan.h"
 #include "datatype/timestamp.h"
 #include "schema/type_map.h"
 #include "utils/array.h"
@@ -129,6 +130,16 @@ ep_datum(EpType type, const EpValue *value)
 		default:
 			elog(ERROR, "no datum for column type %d", (int) type);
 	}
+}
+
+/* What making one jsonb may take; a text that is shorter than the other cannot need as much. */
+#define MAX_JSONB_MEMORY ((size_t) 256 * 1024 * 1024)
+#define CHEAP_JSON ((size_t) 256 * 1024)
+
+bool
+ep_datum_fits_json(const char *text, size_t length)
+{
+	return length <= CHEAP_JSON || ep_json_cost(text, length) <= MAX_JSONB_MEMORY;
 }
 
 int

@@ -14,6 +14,9 @@
  */
 extern Datum ep_datum(EpType type, const EpValue *value);
 
+/* Is making a jsonb of this text within what one value may take? */
+extern bool ep_datum_fits_json(const char *text, size_t length);
+
 /* Bytes the datum takes in a heap tuple at most, after TOAST. */
 extern int ep_datum_width(EpType type, const EpValue *value);
 
