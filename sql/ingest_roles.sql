@@ -20,6 +20,16 @@ INSERT INTO events.app_raw (payload) VALUES ('{"ts":"2024-06-01T00:00:00Z"}');
 SET ROLE ep_writer;
 INSERT INTO events.app_raw (payload) VALUES ('{"id":1,"ts":"2024-06-01T00:00:00Z","brand_new":1}'), ('{"ts":1');
 SELECT * FROM events.app;
+-- of a writer who may give payloads alone nobody need fear a raw_id that another row has, or an arrival of long ago
+SET ROLE ep_owner;
+REVOKE INSERT ON events.app_raw FROM ep_writer;
+GRANT INSERT (source, payload) ON events.app_raw TO ep_writer;
+SET ROLE ep_writer;
+INSERT INTO events.app_raw (raw_id, payload) OVERRIDING SYSTEM VALUE VALUES (1, '{"id":9,"ts":"2024-06-01T00:00:00Z"}');
+INSERT INTO events.app_raw (received_at, payload) VALUES ('2020-01-01Z', '{"id":9,"ts":"2020-01-01T00:00:00Z"}');
+COPY events.app_raw (source, payload) FROM STDIN;
+device	{"id":1,"ts":"2024-06-01T00:00:00Z","brand_new":2}
+\.
 SELECT count(*) FROM event_pipeline.rejected WHERE stream = 'events.app';
 SELECT * FROM event_pipeline._rejection;
 SELECT event_pipeline.drop_stream('events.app');
