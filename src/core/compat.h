@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_relation.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
@@ -85,6 +86,17 @@ ep_insert_index_tuples(ResultRelInfo *leaf, TupleTableSlot *slot, EState *estate
 	return ExecInsertIndexTuples(leaf, slot, estate, false, false, NULL, NIL, false);
 #else
 	return ExecInsertIndexTuples(leaf, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+/* Has this transaction the lock in this very mode? 17 added an argument. */
+static inline bool
+ep_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
 #endif
 }
 

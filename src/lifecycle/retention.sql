@@ -69,7 +69,7 @@ AS $$
 DECLARE
     holder text;
 BEGIN
-    PERFORM @extschema@._rollup_pull(r.rollup_id) FROM @extschema@._rollup r WHERE r.target_id = $1;
+    PERFORM @extschema@._rollup_take(r.rollup_id) FROM @extschema@._rollup r WHERE r.target_id = $1;
     SELECT 'dirty buckets of rollup ' || r.relation INTO holder
     FROM @extschema@._rollup r LEFT JOIN @extschema@._rollup_bucket b ON b.rollup_id = r.rollup_id
          AND (b.dirty_since IS NOT NULL OR b.version <> r.version) AND b.bucket - r.lookaround >= r.frozen_until AND NOT b.frozen

@@ -272,8 +272,8 @@ $$;
 COMMENT ON FUNCTION _rollup_freeze(_rollup) IS 'keep the buckets whose events went with a partition as they are, and remember the partitions there are';
 REVOKE ALL ON FUNCTION _rollup_freeze(_rollup) FROM PUBLIC;
 
-CREATE FUNCTION _rollup_pull(rollup_id int) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION _rollup_take(rollup_id int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     reads int := (SELECT i.target_id FROM @extschema@._invalidation_reader i WHERE i.consumer = 'rollup:' || $1);
@@ -285,7 +285,21 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION _rollup_pull(int) IS 'turn the invalidations that are news to a rollup into dirty buckets';
+COMMENT ON FUNCTION _rollup_take(int) IS 'turn the invalidations that are news to a rollup into dirty buckets';
+REVOKE ALL ON FUNCTION _rollup_take(int) FROM PUBLIC;
+
+-- Rows are locked by it until the caller commits: only for who may have the rollup to himself, and has.
+CREATE FUNCTION _rollup_pull(rollup_id int) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT @extschema@._lock_is_ours('@extschema@._rollup', rollup_id) THEN
+        RAISE EXCEPTION 'permission denied for rollup' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM @extschema@._rollup_take(rollup_id);
+END
+$$;
+COMMENT ON FUNCTION _rollup_pull(int) IS '_rollup_take() for who has called _rollup_lock()';
 
 CREATE FUNCTION _rollup_detach(rollup_id int) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
