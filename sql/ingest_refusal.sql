@@ -157,6 +157,18 @@ INSERT INTO known VALUES (33);
 COMMIT;
 SELECT k FROM noted ORDER BY k;
 SELECT stage, sqlstate, message, detail FROM rejected WHERE stream = 'app' AND sqlstate = '23503' AND message ~ 'noted';
+-- also where he has put off the same himself: what holds by now is asked by then, what does not yet stays put off
+INSERT INTO known VALUES (34), (35), (36);
+BEGIN;
+INSERT INTO noted VALUES (34);
+INSERT INTO app_raw (payload) VALUES ('{"t": "2026-01-01T00:00:00Z", "k": 35}');
+INSERT INTO noted VALUES (37);
+INSERT INTO app_raw (payload) VALUES ('{"t": "2026-01-01T00:00:00Z", "k": 36}');
+INSERT INTO known VALUES (37);
+COMMIT;
+SELECT k FROM noted WHERE k > 33 ORDER BY k;
+SELECT message, detail FROM rejected WHERE stream = 'app' AND sqlstate = '42501' AND message ~ 'deferred';
+SELECT typed, rejected FROM replay('app', (SELECT array_agg(raw_id) FROM rejected WHERE stream = 'app' AND sqlstate = '42501' AND message ~ 'deferred'));
 DROP TRIGGER note ON app;
 -- a sender's own functions, which he has put off under the name of such a constraint, run as himself
 CREATE CONSTRAINT TRIGGER known_k AFTER INSERT ON app DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_twenty();

@@ -18,4 +18,7 @@ extern void ep_deferred_ask_now(Relation relation);
 extern bool ep_deferred_hasten(EpIngest *ingest, const ErrorData *error);
 extern void ep_deferred_restore(EpIngest *ingest);
 
+/* Say in the detail what to do about a row that was refused with this error all the same. */
+extern void ep_deferred_explain(ErrorData *error);
+
 #endif /* EP_INGEST_DEFERRED_H */

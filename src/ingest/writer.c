@@ -573,8 +573,11 @@ insert_or_not(EpIngest *ingest, LeafInsert *insert, ErrorData **error)
 {
 	bool (*body)(void *) = insert->leaf->mode == LEAF_SQL ? insert_by_sql : insert_into_leaf;
 
-	return ep_attempt(body, insert, error) ||
-		   (ep_deferred_hasten(ingest, *error) && ep_attempt(body, insert, error));
+	if (ep_attempt(body, insert, error) ||
+		(ep_deferred_hasten(ingest, *error) && ep_attempt(body, insert, error)))
+		return true;
+	ep_deferred_explain(*error);
+	return false;
 }
 
 static void
