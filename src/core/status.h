@@ -32,7 +32,7 @@ typedef enum EpCode
 	EP_E_LIMIT,       /* larger or more than the limit */
 	EP_E_MISSING,     /* something required is absent */
 	EP_E_UNSUPPORTED, /* known, and refused by name */
-	EP_E_NO_COLUMN,   /* the contract wants no attribute without a column */
+	EP_E_NO_COLUMN,   /* the contract wants no attribute without a column; or there is no such field */
 	EP_E_NO_TABLE,    /* nor a route without a table */
 	EP_E_MEMORY       /* the allocator gave nothing */
 } EpCode;

@@ -22,6 +22,10 @@ BEGIN
     IF width IS NULL OR width OPERATOR(pg_catalog.<=) interval '0' THEN
         RAISE EXCEPTION 'the width of a bucket must be greater than zero' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF pg_catalog.date_part('month', width) OPERATOR(pg_catalog.<>) 0 OR pg_catalog.date_part('year', width) OPERATOR(pg_catalog.<>) 0 THEN
+        RAISE EXCEPTION 'a bucket cannot be % long', width
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose days or shorter units: months differ in length.';
+    END IF;
     RETURN QUERY SELECT r.bucket, r.raw_rows, r.events, r.typed, r.rejected, r.duplicates, r.discarded, r.expired, r.missing
     FROM @extschema@._reconcile(@extschema@._stream_relation(stream), coalesce(from_time, '-infinity'),
                                 coalesce(to_time, 'infinity'), width) r ORDER BY r.bucket;

@@ -47,10 +47,10 @@ $$;
 COMMENT ON FUNCTION _rejection_departed() IS 'the rejections of raw rows that are deleted go with them';
 
 CREATE FUNCTION _stream_relation(stream text) RETURNS regclass
-LANGUAGE plpgsql STABLE STRICT
+LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    relation regclass := pg_catalog.to_regclass(stream);
+    relation regclass := @extschema@._relation_named(stream, 'stream');
 BEGIN
     IF relation IS NULL OR NOT EXISTS (SELECT FROM @extschema@._stream_tables(relation) t WHERE t.raw_table IS NOT NULL) THEN
         RAISE EXCEPTION 'stream "%" does not exist', stream
@@ -118,9 +118,9 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_variable
 DECLARE
-    parts       text[] := pg_catalog.parse_ident(stream);
-    table_name  text := parts[pg_catalog.cardinality(parts)];
-    schema_name text := CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 1 THEN pg_catalog.current_schema() ELSE parts[1] END;
+    parts       text[] := pg_catalog.parse_ident(@extschema@._relation_to_make(stream, 'stream'));
+    schema_name text := parts[1];
+    table_name  text := parts[2];
     raw_name    text := table_name OPERATOR(pg_catalog.||) '_raw';
     id_name     text := table_name OPERATOR(pg_catalog.||) '_ids';
     payload_type text := CASE WHEN format OPERATOR(pg_catalog.=) ANY ('{json,csv}') THEN 'text' ELSE 'bytea' END;
@@ -130,16 +130,12 @@ DECLARE
     raw_table   regclass;
     id_table    regclass;
 BEGIN
-    IF stream IS NULL OR format IS NULL OR partition_interval IS NULL THEN
-        RAISE EXCEPTION 'stream, format and partition interval must not be null' USING ERRCODE = 'null_value_not_allowed';
+    IF format IS NULL OR partition_interval IS NULL THEN
+        RAISE EXCEPTION 'format and partition interval must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
-    IF pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 2 OR pg_catalog.octet_length(table_name) OPERATOR(pg_catalog.>) 59 THEN
+    IF pg_catalog.octet_length(table_name) OPERATOR(pg_catalog.>) 59 THEN
         RAISE EXCEPTION 'stream name "%" is not usable', stream
-            USING ERRCODE = 'invalid_name', HINT = 'Give "table" or "schema.table", the table of at most 59 bytes: "_raw" is put after it.';
-    END IF;
-    IF schema_name IS NULL THEN
-        RAISE EXCEPTION 'no schema has been selected to create the stream in'
-            USING ERRCODE = 'undefined_schema', HINT = 'Set search_path, or give the stream as "schema.table".';
+            USING ERRCODE = 'invalid_name', HINT = 'Give the table at most 59 bytes: "_raw" is put after it.';
     END IF;
     existing := pg_catalog.to_regclass(pg_catalog.format('%I.%I', schema_name, table_name));
     IF existing IS NOT NULL THEN
@@ -233,14 +229,15 @@ COMMENT ON FUNCTION freeze(text) IS
 
 -- Also of a stream whose event table was dropped by hand: its raw table still has the name.
 CREATE FUNCTION _stream_to_drop(stream text) RETURNS regclass
-LANGUAGE plpgsql STABLE STRICT
+LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    parts  text[] := pg_catalog.parse_ident(stream);
+    parts  text[];
     orphan regclass;
 BEGIN
-    parts[pg_catalog.cardinality(parts)] := parts[pg_catalog.cardinality(parts)] OPERATOR(pg_catalog.||) '_raw';
-    IF pg_catalog.to_regclass(stream) IS NULL THEN
+    IF @extschema@._relation_named(stream, 'stream') IS NULL THEN
+        parts := pg_catalog.parse_ident(stream);
+        parts[pg_catalog.cardinality(parts)] := parts[pg_catalog.cardinality(parts)] OPERATOR(pg_catalog.||) '_raw';
         orphan := @extschema@._stream_orphan(pg_catalog.to_regclass((
             SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), '.' ORDER BY place)
             FROM pg_catalog.unnest(parts) WITH ORDINALITY p (part, place))));
@@ -259,6 +256,9 @@ DECLARE
     relation    regclass;
     dependents  text;
 BEGIN
+    IF keep_tables IS NULL THEN
+        RAISE EXCEPTION 'keep_tables must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     PERFORM @extschema@._owners_follow(c.oid) FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) event_table;
     SELECT * INTO tables FROM @extschema@._stream_tables(event_table);
     PERFORM @extschema@._stream_forget(event_table);

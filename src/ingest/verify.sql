@@ -8,6 +8,9 @@ CREATE FUNCTION verify(stream text, sample bigint DEFAULT 1000, OUT raw_id bigin
     RETURNS SETOF record LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
+    IF sample OPERATOR(pg_catalog.<) 0 THEN
+        RAISE EXCEPTION 'sample must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     RETURN QUERY SELECT v.raw_id, v.seq, v.path, v.problem FROM @extschema@._verify(@extschema@._stream_relation(stream), sample) v;
 END
 $$;

@@ -26,7 +26,8 @@ ep_write_refused(EpIngest *ingest, const EpRawRow *row, int32 seq, const EpEvent
 	char detail[64];
 
 	snprintf(detail, sizeof detail, "At byte %zu of the payload.", error->offset);
-	ep_ingest_reject(ingest, row, seq, "decode", error, detail, event->bytes, event->length);
+	ep_ingest_reject(ingest, row, seq, "decode", error, row->length == 0 ? NULL : detail, event->bytes,
+					 event->length);
 }
 
 static void

@@ -89,10 +89,10 @@ DECLARE
     months  int := extract(year FROM period) * 12 + extract(month FROM period);
     suffix  text := CASE WHEN modern THEN 'YYYYMMDD' ELSE 'YYYY_MM_DD' END;
 BEGIN
-    IF period < interval '1 second' OR (months <> 0 AND period <> make_interval(months => months)) THEN
+    IF period < interval '1 second' OR period > interval '1000 years' OR (months <> 0 AND period <> make_interval(months => months)) THEN
         RAISE EXCEPTION 'cannot partition by intervals of %', period
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Choose whole months or years, or days and shorter units down to one second.';
+                  HINT = 'Choose whole months or years up to a thousand, or days and shorter units down to one second.';
     END IF;
     PERFORM @extschema@._partition_missing(relation, '{}');     -- right kind of table, or an error
     IF NOT EXISTS (SELECT FROM pg_partitioned_table p JOIN pg_attribute a

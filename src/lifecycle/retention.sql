@@ -202,7 +202,7 @@ COMMENT ON FUNCTION _rollup_retain(int, interval) IS 'alter_rollup() by number';
 CREATE FUNCTION alter_rollup(rollup text, retention interval) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_retain(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2);
+    SELECT @extschema@._rollup_retain(@extschema@._rollup_find(@extschema@._relation_named($1, 'rollup'), $1), $2);
 END;
 COMMENT ON FUNCTION alter_rollup(text, interval) IS
     'say how long a rollup keeps its buckets, by its own clock; null: for ever, as from the start. Events that come later than that change nothing';

@@ -29,13 +29,17 @@ AS $$ SELECT 'event_pipeline maintenance of ' || current_database() $$;
 COMMENT ON FUNCTION _schedule_name() IS 'the name of our job in cron.job';
 
 CREATE FUNCTION schedule(cron text DEFAULT '* * * * *') RETURNS bigint
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     name text := @extschema@._schedule_name();
     task text := 'CALL @extschema@.run_maintenance()';
     job  bigint;
 BEGIN
+    IF cron IS NULL THEN
+        RAISE EXCEPTION 'cron must not be null' USING ERRCODE = 'null_value_not_allowed',
+            HINT = 'To end the schedule: SELECT @extschema@.unschedule();';
+    END IF;
     PERFORM @extschema@._schedule_check(format('cron.schedule_in_database(%L, %L, %L, %L)', name, cron, task, current_database()));
     EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING name, cron, task;
     RETURN job;

@@ -100,13 +100,10 @@ $$;
 COMMENT ON FUNCTION _drone_view_create(text, regclass) IS 'make a view over the drone logs of a gpmf stream';
 
 CREATE FUNCTION create_drone_telemetry_view(view text, stream text) RETURNS regclass
-LANGUAGE plpgsql VOLATILE STRICT
+LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    parts text[] := pg_catalog.parse_ident(view);
-    name  text := CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 1
-                       THEN pg_catalog.format('%I.%I', pg_catalog.current_schema(), parts[1])
-                       ELSE pg_catalog.format('%I.%I', parts[1], parts[2]) END;
+    name text := @extschema@._relation_to_make(view, 'view');
 BEGIN
     PERFORM @extschema@._drone_view_create(name, @extschema@._stream_relation(stream));
     RETURN name::regclass;

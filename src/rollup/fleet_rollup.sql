@@ -14,11 +14,11 @@ COMMENT ON TABLE _fleet_rollup IS 'the fleet rollups and the flight tables they 
 SELECT pg_catalog.pg_extension_config_dump('_fleet_rollup', '');
 
 CREATE FUNCTION create_fleet_rollup(name text, flight_table text, time_zone text DEFAULT 'UTC') RETURNS regclass
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_create_fleet_rollup';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_create_fleet_rollup';
 COMMENT ON FUNCTION create_fleet_rollup(text, text, text) IS 'make and fill a table with a row per local day of a flight table: flights, hours, distance, incomplete share, battery use. Every refresh of the flight table brings it up to date; it belongs to the same owner';
 
 CREATE FUNCTION drop_fleet_rollup(name text) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_drop_fleet_rollup';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_drop_fleet_rollup';
 COMMENT ON FUNCTION drop_fleet_rollup(text) IS 'drop a fleet rollup; its flights stay';
 
 -- These run as the owner of the flight table.

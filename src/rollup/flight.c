@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "rollup/flight_events.h"
 #include "rollup/flight_params.h"
+#include "schema/argument.h"
 #include "schema/type_map.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -123,9 +124,13 @@ Datum
 ep_pair_flights(PG_FUNCTION_ARGS)
 {
 	Output output = {0};
-	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *query;
 	int settings = NewGUCNestLevel();
 
+	ep_argument_required(fcinfo, 0, "events query");
+	ep_argument_required(fcinfo, 1, "as_of");
+	ep_argument_required(fcinfo, 2, "params");
+	query = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	output.as_of = ms_from_timestamptz(PG_GETARG_TIMESTAMPTZ(1));
 	output.params = ep_flight_params_from_jsonb(PG_GETARG_JSONB_P(2));
 	InitMaterializedSRF(fcinfo, 0);
@@ -148,6 +153,7 @@ ep_pair_flights_rejected(PG_FUNCTION_ARGS)
 {
 	Output output = {.params = ep_flight_default_params};
 
+	ep_argument_required(fcinfo, 0, "events query");
 	SPI_connect();
 	output.rejected += ep_flight_visit_drones(text_to_cstring(PG_GETARG_TEXT_PP(0)), pair_drone, &output);
 	SPI_finish();

@@ -31,11 +31,11 @@ COMMENT ON COLUMN flight.flags IS 'sorted: bounce, clock_step, dup_landing, dup_
 -- (timestamptz, or ISO 8601 text). Absent ones are NULL; the order of rows is free. Volatile, because the query may be.
 CREATE FUNCTION pair_flights(events_query text, as_of timestamptz, params jsonb DEFAULT '{}')
 RETURNS SETOF flight
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights';
 COMMENT ON FUNCTION pair_flights(text, timestamptz, jsonb) IS 'the flights in the events that a SELECT gives; as_of decides what is still open';
 
 CREATE FUNCTION pair_flights_rejected(events_query text) RETURNS bigint
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights_rejected';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_pair_flights_rejected';
 COMMENT ON FUNCTION pair_flights_rejected(text) IS 'how many events of a SELECT pair_flights() cannot use: without event_id, drone_id, type, received_at, device_uptime_ms, or both boot_id and upload_id';
 
 -- The query is run with this search_path.

@@ -13,15 +13,14 @@
 #include "miscadmin.h"
 #include "rollup/flight_events.h"
 #include "rollup/flight_params.h"
+#include "schema/argument.h"
 #include "schema/catalog.h"
 #include "schema/relation.h"
 #include "schema/role.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
 EP_FUNCTION(ep_create_flight_table);
 EP_FUNCTION(ep_refresh_flight_table);
@@ -30,21 +29,21 @@ EP_FUNCTION(ep_create_fleet_rollup);
 EP_FUNCTION(ep_drop_fleet_rollup);
 
 static Oid
-relation_named(text *name, const char *what)
+relation_named(FunctionCallInfo fcinfo, int i, const char *what)
 {
-	Oid relation = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
+	Oid relation = ep_argument_relation(fcinfo, i, what);
 
 	if (!OidIsValid(relation))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("%s \"%s\" does not exist", what, text_to_cstring(name))));
+						errmsg("%s \"%s\" does not exist", what, text_to_cstring(PG_GETARG_TEXT_PP(i)))));
 	return relation;
 }
 
 /* The relation, which the current user must own. */
 static Oid
-owned_relation(text *name, const char *what)
+owned_relation(FunctionCallInfo fcinfo, int i, const char *what)
 {
-	Oid relation = relation_named(name, what);
+	Oid relation = relation_named(fcinfo, i, what);
 
 	if (!ep_owns_relation(relation, GetUserId()))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -58,19 +57,6 @@ no_flight_table(Oid relation)
 	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					errmsg("\"%s\" is not a flight table", get_rel_name(relation)),
 					errhint("Flight tables are made by event_pipeline.create_flight_table().")));
-}
-
-static Oid
-owner_of(Oid relation)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 /* A query starts with SELECT, WITH, VALUES, TABLE, a parenthesis or a comment; a name does not. */
@@ -93,29 +79,29 @@ is_query(const char *text)
 	return false;
 }
 
-/* Schema and name, as names, of a table that is to be made along the search_path; an error when it is there. */
+/* Schema and name, as names, of the table that the first argument says; an error when it is there. */
 static void
-name_new_table(text *name, Datum *values)
+name_new_table(FunctionCallInfo fcinfo, const char *what, Datum *values)
 {
-	char *table;
-	Oid schema = QualifiedNameGetCreationNamespace(textToQualifiedNameList(name), &table);
+	char *schema, *table;
 
-	if (OidIsValid(get_relname_relid(table, schema)))
+	ep_argument_new_relation(fcinfo, 0, what, &schema, &table);
+	if (OidIsValid(get_relname_relid(table, get_namespace_oid(schema, false))))
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE), errmsg("relation \"%s\" exists already", table),
 						errhint("Choose another name, or drop it first.")));
-	values[0] = DirectFunctionCall1(namein, CStringGetDatum(get_namespace_name(schema)));
+	values[0] = DirectFunctionCall1(namein, CStringGetDatum(schema));
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(table));
 }
 
 /* Make the empty table as the current user. */
 static Oid
-make_table(text *name)
+make_table(FunctionCallInfo fcinfo)
 {
 	Oid types[] = {NAMEOID, NAMEOID};
 	Datum values[2];
 	bool isnull;
 
-	name_new_table(name, values);
+	name_new_table(fcinfo, "flight table", values);
 	SPI_execute_with_args("SELECT event_pipeline._flight_table_make($1, $2)", 2, types, values, NULL, false,
 						  1);
 	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -123,7 +109,7 @@ make_table(text *name)
 
 /* Make and fill a fleet rollup as the owner of its flights. */
 static Oid
-make_fleet_rollup(text *name, Oid flights, Datum time_zone)
+make_fleet_rollup(FunctionCallInfo fcinfo, Oid flights, Datum time_zone)
 {
 	Oid types[] = {NAMEOID, NAMEOID, REGCLASSOID, TEXTOID};
 	Datum values[] = {0, 0, ObjectIdGetDatum(flights), time_zone};
@@ -131,8 +117,8 @@ make_fleet_rollup(text *name, Oid flights, Datum time_zone)
 	int settings;
 	bool isnull;
 
-	name_new_table(name, values);
-	saved = ep_role_enter_owner(owner_of(flights));
+	name_new_table(fcinfo, "fleet rollup", values);
+	saved = ep_role_enter_owner_of(flights);
 	settings = ep_settings_pin();
 	SPI_execute_with_args("SELECT event_pipeline._fleet_rollup_make($1, $2, $3, $4)", lengthof(types), types,
 						  values, NULL, false, 1);
@@ -147,7 +133,7 @@ recompute(Oid relation, Datum work, Oid work_type, TimestampTz as_of)
 {
 	Oid types[] = {REGCLASSOID, work_type, TIMESTAMPTZOID};
 	Datum values[] = {ObjectIdGetDatum(relation), work, TimestampTzGetDatum(as_of)};
-	EpRole saved = ep_role_enter_owner(owner_of(relation));
+	EpRole saved = ep_role_enter_owner_of(relation);
 	int settings = ep_settings_pin();
 	bool isnull;
 
@@ -194,9 +180,9 @@ ep_create_flight_table(PG_FUNCTION_ARGS)
 	char nulls[] = "      ";
 	Oid relation;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("name, events and params must not be null")));
+	ep_argument_required(fcinfo, 0, "flight table");
+	ep_argument_required(fcinfo, 1, "events");
+	ep_argument_required(fcinfo, 3, "params");
 	(void) ep_flight_params_from_jsonb(PG_GETARG_JSONB_P(3));
 	values[1] = PG_GETARG_DATUM(1);
 	values[4] = PG_GETARG_DATUM(3);
@@ -206,16 +192,16 @@ ep_create_flight_table(PG_FUNCTION_ARGS)
 	else
 	{
 		nulls[1] = 'n';
-		values[2] = ObjectIdGetDatum(relation_named(PG_GETARG_TEXT_PP(1), "table of events"));
+		values[2] = ObjectIdGetDatum(relation_named(fcinfo, 1, "table of events"));
 	}
 	if (PG_ARGISNULL(2))
 		nulls[3] = 'n';
 	else
-		values[3] = ObjectIdGetDatum(relation_named(PG_GETARG_TEXT_PP(2), "telemetry stream"));
+		values[3] = ObjectIdGetDatum(relation_named(fcinfo, 2, "telemetry stream"));
 	SPI_connect();
 	if (nulls[1] == ' ')
 		ep_flight_check_query(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	relation = make_table(PG_GETARG_TEXT_PP(0));
+	relation = make_table(fcinfo);
 	values[0] = ObjectIdGetDatum(relation);
 	ep_catalog_run(&add, values, nulls);
 	(void) refresh(relation, GetCurrentTransactionStartTimestamp());
@@ -227,9 +213,10 @@ ep_create_flight_table(PG_FUNCTION_ARGS)
 Datum
 ep_refresh_flight_table(PG_FUNCTION_ARGS)
 {
-	Oid relation = owned_relation(PG_GETARG_TEXT_PP(0), "flight table");
+	Oid relation = owned_relation(fcinfo, 0, "flight table");
 	int64 changed;
 
+	ep_argument_required(fcinfo, 1, "as_of");
 	SPI_connect();
 	changed = refresh(relation, PG_GETARG_TIMESTAMPTZ(1));
 	SPI_finish();
@@ -241,7 +228,7 @@ Datum
 ep_drop_flight_table(PG_FUNCTION_ARGS)
 {
 	static EpStatement forget = {"SELECT event_pipeline._flight_table_forget($1)", 1, {REGCLASSOID}};
-	Oid relation = owned_relation(PG_GETARG_TEXT_PP(0), "flight table");
+	Oid relation = owned_relation(fcinfo, 0, "flight table");
 	Datum value = ObjectIdGetDatum(relation);
 	char *name = ep_relation_name(relation);
 	bool isnull;
@@ -267,13 +254,14 @@ ep_create_fleet_rollup(PG_FUNCTION_ARGS)
 		"INSERT INTO event_pipeline._fleet_rollup (relation, flights, time_zone) VALUES ($1, $2, $3)",
 		3,
 		{REGCLASSOID, REGCLASSOID, TEXTOID}};
-	Oid flights = owned_relation(PG_GETARG_TEXT_PP(1), "flight table");
+	Oid flights = owned_relation(fcinfo, 1, "flight table");
 	Datum values[] = {0, ObjectIdGetDatum(flights), PG_GETARG_DATUM(2)};
 
+	ep_argument_required(fcinfo, 2, "time zone");
 	SPI_connect();
 	if (ep_catalog_run(&lock, &values[1], NULL) == 0)
 		no_flight_table(flights);
-	values[0] = ObjectIdGetDatum(make_fleet_rollup(PG_GETARG_TEXT_PP(0), flights, values[2]));
+	values[0] = ObjectIdGetDatum(make_fleet_rollup(fcinfo, flights, values[2]));
 	ep_catalog_run(&add, values, NULL);
 	SPI_finish();
 	PG_RETURN_DATUM(values[0]);
@@ -285,7 +273,7 @@ ep_drop_fleet_rollup(PG_FUNCTION_ARGS)
 {
 	static EpStatement forget = {
 		"DELETE FROM event_pipeline._fleet_rollup WHERE relation = $1 RETURNING true", 1, {REGCLASSOID}};
-	Oid relation = owned_relation(PG_GETARG_TEXT_PP(0), "fleet rollup");
+	Oid relation = owned_relation(fcinfo, 0, "fleet rollup");
 	Datum value = ObjectIdGetDatum(relation);
 
 	SPI_connect();

@@ -35,11 +35,11 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_create_flight_tabl
 COMMENT ON FUNCTION create_flight_table(text, text, text, jsonb) IS 'make and fill a table with one row per flight, from a table of events or a SELECT, with measurements from a gpmf stream; refresh_flight_table() keeps it fresh';
 
 CREATE FUNCTION refresh_flight_table(name text, as_of timestamptz DEFAULT now()) RETURNS bigint
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_refresh_flight_table';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_refresh_flight_table';
 COMMENT ON FUNCTION refresh_flight_table(text, timestamptz) IS 'bring a flight table up to date with its events, drone by drone where it can; gives the number of flights that changed';
 
 CREATE FUNCTION drop_flight_table(name text) RETURNS void
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_drop_flight_table';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_drop_flight_table';
 COMMENT ON FUNCTION drop_flight_table(text) IS 'drop a flight table; its events stay, and fleet rollups over it keep their rows';
 
 -- The telemetry tables beside a gpmf stream's event table, by the name of the sample stream; NULL where there is none.

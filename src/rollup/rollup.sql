@@ -397,15 +397,14 @@ LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, p
 AS $$
 DECLARE
     me      oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
-    ident   text := (SELECT string_agg(quote_ident(i), '.') FROM unnest(parse_ident(rollup)) i);
     columns text;
     made    regclass;
 BEGIN
     SELECT string_agg(format('%I %s', c.column_name, c.column_type), ', ') INTO columns
     FROM @extschema@._rollup_columns(query, path, time_zone) c;
-    PERFORM @extschema@._rollup_run_as(me, path, 'UTC', format('CREATE TABLE %s (bucket %s NOT NULL, %s)', ident,
+    PERFORM @extschema@._rollup_run_as(me, path, 'UTC', format('CREATE TABLE %s (bucket %s NOT NULL, %s)', rollup,
         CASE WHEN @extschema@._bucket_date(bucket) THEN 'date' ELSE 'timestamptz' END, columns), NULL, NULL);
-    made := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT %L::regclass::oid', ident), NULL, NULL)::oid;
+    made := rollup::regclass;
     EXECUTE format('CREATE INDEX ON %s (bucket)', made);
     EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('rollup of %s', source));
     EXECUTE format('COMMENT ON COLUMN %s.bucket IS %L', made, CASE WHEN @extschema@._bucket_date(bucket)
@@ -422,13 +421,12 @@ END
 $$;
 COMMENT ON FUNCTION _rollup_make_table(text, text, interval, text, regclass, text) IS 'the empty table of a new rollup';
 
-CREATE FUNCTION _rollup_create(rollup text, source text, query text, bucket interval, time_zone text,
+CREATE FUNCTION _rollup_create(rollup text, reads regclass, source text, query text, bucket interval, time_zone text,
                                lookaround interval, key name, path text) RETURNS regclass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     me     oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
-    reads  regclass := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT to_regclass(%L)::oid', source), NULL, NULL)::oid;
     target int := @extschema@._rollup_target(reads);
     plain  text := @extschema@._rollup_statement(query);
     made   regclass;
@@ -437,8 +435,8 @@ DECLARE
     secret bigint := ('x' || left(md5(gen_random_uuid()::text), 15))::bit(60)::bigint;
     id     int := nextval('@extschema@._rollup_id_seq');
 BEGIN
-    IF rollup IS NULL OR source IS NULL OR query IS NULL OR bucket IS NULL OR lookaround IS NULL THEN
-        RAISE EXCEPTION 'arguments of create_rollup() must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    IF query IS NULL OR bucket IS NULL OR lookaround IS NULL THEN
+        RAISE EXCEPTION 'query, bucket and lookaround must not be null' USING ERRCODE = 'null_value_not_allowed';
     ELSIF target IS NULL THEN
         RAISE EXCEPTION 'there is no event table or rollup "%"', source USING ERRCODE = 'undefined_table',
             HINT = 'The source of a rollup is an event table that create_stream() made, or the table of another rollup.';
@@ -467,13 +465,13 @@ BEGIN
     RETURN made;
 END
 $$;
-COMMENT ON FUNCTION _rollup_create(text, text, text, interval, text, interval, name, text) IS 'create_rollup() under the caller''s search_path';
+COMMENT ON FUNCTION _rollup_create(text, regclass, text, text, interval, text, interval, name, text) IS 'create_rollup() under the caller''s search_path';
 
 CREATE FUNCTION create_rollup(rollup text, source text, query text, bucket interval, time_zone text DEFAULT NULL,
                               lookaround interval DEFAULT '0', key text DEFAULT NULL) RETURNS regclass
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_create($1, $2, $3, $4, $5, $6, $7::name, pg_catalog.current_setting('search_path'));
+    SELECT @extschema@._rollup_create(@extschema@._relation_to_make($1, 'rollup'), @extschema@._relation_named($2, 'source'), $2, $3, $4, $5, $6, $7::name, pg_catalog.current_setting('search_path'));
 END;
 COMMENT ON FUNCTION create_rollup(text, text, text, interval, text, interval, text) IS
     'make a table that holds the query''s rows for each bucket of an event table or of another rollup; $1 and $2 are the bucket''s half-open bounds. The first refresh fills it. time_zone: NULL is the source rollup''s, or UTC. key: a column of both, of which late events recompute their own rows only';
@@ -537,20 +535,28 @@ COMMENT ON FUNCTION _rollup_sweep() IS 'forget rollups that somebody dropped by 
 REVOKE ALL ON FUNCTION _rollup_sweep() FROM PUBLIC;
 
 CREATE FUNCTION drop_rollup(rollup text) RETURNS void
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_drop(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1));
+    SELECT @extschema@._rollup_drop(@extschema@._rollup_find(@extschema@._relation_named($1, 'rollup'), $1));
 END;
 COMMENT ON FUNCTION drop_rollup(text) IS 'drop a rollup with its table and its views';
 
 CREATE FUNCTION _rollup_alter(id int, new_query text) RETURNS int
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     r     @extschema@._rollup;
-    plain text := @extschema@._rollup_statement(new_query);
+    plain text;
     made  text;
 BEGIN
+    IF new_query IS NULL THEN
+        RAISE EXCEPTION 'query must not be null' USING ERRCODE = 'null_value_not_allowed',
+            HINT = 'Buckets are kept for ever with alter_rollup(..., retention => NULL).';
+    ELSIF new_query !~* '\m(select|values|table)\M' THEN
+        RAISE EXCEPTION 'the query of a rollup must be a SELECT' USING ERRCODE = 'syntax_error',
+            DETAIL = format('It is "%s".', new_query), HINT = 'How long buckets are kept is said by alter_rollup(..., retention => ...).';
+    END IF;
+    plain := @extschema@._rollup_statement(new_query);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id FOR UPDATE;
     -- As the table has them: the old query may be the one that does not work any more.
     SELECT format('SELECT %s FROM %s WHERE $1 < $2', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), r.relation) INTO made
@@ -575,9 +581,9 @@ $$;
 COMMENT ON FUNCTION _rollup_alter(int, text) IS 'alter_rollup() by number';
 
 CREATE FUNCTION alter_rollup(rollup text, query text) RETURNS int
-LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_alter(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2);
+    SELECT @extschema@._rollup_alter(@extschema@._rollup_find(@extschema@._relation_named($1, 'rollup'), $1), $2);
 END;
 COMMENT ON FUNCTION alter_rollup(text, text) IS
     'give a rollup another query with the same columns; gives its version. Buckets of another version are recomputed by the next refreshes';

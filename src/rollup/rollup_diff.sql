@@ -17,6 +17,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION _diff_before(interval, text, interval) IS 'the bucket to compare with, as an expression';
 
+CREATE FUNCTION _diff_rollup(rollup text) RETURNS regclass
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    relation regclass := @extschema@._relation_named(rollup, 'rollup');
+BEGIN
+    IF relation IS NULL OR (@extschema@._rollup_source(relation)).live IS NULL THEN
+        RAISE EXCEPTION 'there is no rollup "%"', rollup USING ERRCODE = 'undefined_object',
+            HINT = 'Rollups are made by @extschema@.create_rollup().';
+    END IF;
+    RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION _diff_rollup(text) IS 'a rollup of anybody by its name, or an error';
+
 -- What tells the rows of a bucket apart, unless the caller says: whatever is no number, no duration and no list.
 CREATE FUNCTION _diff_dimensions(rollup regclass, value text, dimensions text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -25,8 +40,10 @@ DECLARE
     missing text := (SELECT min(d) FROM unnest(dimensions || value) d
                      WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = rollup AND a.attname = d AND a.attnum > 1 AND NOT a.attisdropped));
 BEGIN
-    IF (@extschema@._rollup_source(rollup)).live IS NULL THEN
-        RAISE EXCEPTION '% is no rollup', coalesce(rollup::text, 'this') USING ERRCODE = 'undefined_object';
+    IF value IS NULL THEN
+        RAISE EXCEPTION 'value column must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF array_position(dimensions, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'dimension columns must not be null' USING ERRCODE = 'null_value_not_allowed';
     ELSIF missing IS NOT NULL THEN
         RAISE EXCEPTION 'rollup % has no column "%"', rollup, missing USING ERRCODE = 'undefined_column';
     ELSIF NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -51,7 +68,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM @extschema@._rollup_source(rollup);
     IF period IS NULL OR period <= interval '0' THEN
-        RAISE EXCEPTION 'the period must be longer than nothing' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'period must be longer than nothing' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     those := @extschema@._diff_dimensions(rollup, value, dimensions);
     RETURN format('SELECT c.bucket, %1$sc.%2$I, b.%2$I AS %3$I, c.%2$I - b.%2$I AS %4$I, '
@@ -89,7 +106,7 @@ RETURNS TABLE (bucket timestamp, dimensions jsonb, value numeric, before numeric
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT d.bucket, d.dimensions, d.value, d.before, d.change, d.relative
-    FROM @extschema@._period_diff(pg_catalog.to_regclass($1), $2, $3, $4) d;
+    FROM @extschema@._period_diff(@extschema@._diff_rollup($1), $2, $3, $4) d;
 END;
 COMMENT ON FUNCTION period_diff(text, text, interval, text[]) IS
 'compare each row of a rollup, as its live view has it, with the same bucket a period (1 day, 7 days, 1 month, 1 year) before: value, value before, change,
@@ -101,21 +118,22 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp 
 AS $$
 DECLARE
     me    oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
-    ident text := (SELECT string_agg(quote_ident(i), '.') FROM unnest(parse_ident(view)) i);
-    made  regclass;
+    made  regclass := to_regclass(view);
 BEGIN
-    made := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT to_regclass(%L)::oid', ident), NULL, NULL)::oid;
     IF EXISTS (SELECT FROM @extschema@._rollup r WHERE made IN (r.live, r.bi)) THEN
         RAISE EXCEPTION '% is a view of a rollup itself', made USING ERRCODE = 'duplicate_table', HINT = 'Choose another name.';
     END IF;
-    PERFORM @extschema@._rollup_run_as(me, path, 'UTC', format('CREATE OR REPLACE VIEW %s AS %s', ident,
+    PERFORM @extschema@._rollup_run_as(me, path, 'UTC', format('CREATE OR REPLACE VIEW %s AS %s', view,
         @extschema@._diff_select(rollup, value, period, dimensions)), NULL, NULL);
-    made := @extschema@._rollup_run_as(me, path, 'UTC', format('SELECT %L::regclass::oid', ident), NULL, NULL)::oid;
+    made := view::regclass;
     EXECUTE format('COMMENT ON VIEW %s IS %L', made, format('%s of rollup %s beside that of %s before, exact at read time', value, rollup, period));
     EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', made, value || '_before', format('%s of the same bucket %s before', value, period));
     EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', made, value || '_change', format('%s less %s_before', value, value));
     EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', made, value || '_relative', format('%s_change / %1$s_before; 0.1 is ten percent more', value));
     RETURN made;
+EXCEPTION WHEN wrong_object_type OR invalid_table_definition THEN
+    RAISE EXCEPTION 'relation % exists already and is not such a view', view USING ERRCODE = 'duplicate_table',
+        DETAIL = sqlerrm, HINT = 'Choose another name, or drop it first.';
 END
 $$;
 COMMENT ON FUNCTION _period_diff_view(text, regclass, text, interval, text[], text) IS 'create_period_diff_view() under the caller''s search_path';
@@ -123,7 +141,7 @@ COMMENT ON FUNCTION _period_diff_view(text, regclass, text, interval, text[], te
 CREATE FUNCTION create_period_diff_view(view text, rollup text, value_column text, period interval DEFAULT '1 day', dimension_columns text[] DEFAULT NULL) RETURNS regclass
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._period_diff_view($1, pg_catalog.to_regclass($2), $3, $4, $5, pg_catalog.current_setting('search_path'));
+    SELECT @extschema@._period_diff_view(@extschema@._relation_to_make($1, 'view'), @extschema@._diff_rollup($2), $3, $4, $5, pg_catalog.current_setting('search_path'));
 END;
 COMMENT ON FUNCTION create_period_diff_view(text, text, text, interval, text[]) IS
     'a view for BI tools that says what period_diff() says, with columns of their own: bucket, dimensions, value, <value>_before, <value>_change, <value>_relative';

@@ -176,7 +176,7 @@ CREATE FUNCTION refresh_rollup(rollup text DEFAULT NULL, "from" timestamptz DEFA
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT CASE WHEN $1 IS NULL THEN @extschema@._rollup_refresh_all($2, $3)
-           ELSE @extschema@._rollup_refresh_upward(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2, $3) END;
+           ELSE @extschema@._rollup_refresh_upward(@extschema@._rollup_find(@extschema@._relation_named($1, 'rollup'), $1), $2, $3) END;
 END;
 COMMENT ON FUNCTION refresh_rollup(text, timestamptz, timestamptz) IS
     'recompute the dirty buckets of a rollup, or of all of the caller''s when NULL (that overlap [from, to)), newest first, after those of the rollups that it reads; gives how many. One that fails stays dirty, with a warning';
@@ -212,7 +212,7 @@ COMMENT ON FUNCTION _rollup_rebuild(int, timestamptz, timestamptz) IS 'rebuild_r
 CREATE FUNCTION rebuild_rollup(rollup text, "from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL) RETURNS int
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
-    SELECT @extschema@._rollup_rebuild(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2, $3);
+    SELECT @extschema@._rollup_rebuild(@extschema@._rollup_find(@extschema@._relation_named($1, 'rollup'), $1), $2, $3);
 END;
 COMMENT ON FUNCTION rebuild_rollup(text, timestamptz, timestamptz) IS
     'recompute the buckets of a rollup that overlap [from, to), clean or dirty, those of events that were never noted included; gives how many. Buckets whose events retention has dropped stay as they are, with a notice';
@@ -242,6 +242,9 @@ DECLARE
     start timestamptz;
     found jsonb;
 BEGIN
+    IF sample < 0 THEN
+        RAISE EXCEPTION 'sample must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     PERFORM @extschema@._rollup_lock(id, true);
     PERFORM @extschema@._rollup_pull(id);
     SELECT * INTO r FROM @extschema@._rollup o WHERE o.rollup_id = id;
@@ -273,7 +276,7 @@ RETURNS TABLE (bucket timestamptz, difference text, content text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
     SELECT v.bucket, v.difference, v.content
-    FROM @extschema@._rollup_verify(@extschema@._rollup_find(pg_catalog.to_regclass($1), $1), $2) v;
+    FROM @extschema@._rollup_verify(@extschema@._rollup_find(@extschema@._relation_named($1, 'rollup'), $1), $2) v;
 END;
 COMMENT ON FUNCTION verify_rollup(text, int) IS
     'recompute so many clean buckets, chosen at random (when NULL all, and those of events that were never noted), and list the rows that are missing from the table or unexpected in it; no rows means right';

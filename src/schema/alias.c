@@ -440,8 +440,7 @@ ep_alias_set(PG_FUNCTION_ARGS)
 	for (int i = 1; i < 5; i++)
 		argument[i] = PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 	if (PG_ARGISNULL(0) || argument[1] == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("stream, path and value must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("path must not be null")));
 	removing = argument[3] == NULL && argument[4] == NULL;
 	SPI_connect();
 	ep_check_owner(PG_GETARG_OID(0));

@@ -32,7 +32,7 @@ CREATE TRIGGER _protobuf_schema_changed AFTER INSERT OR UPDATE OR DELETE OR TRUN
 COMMENT ON TRIGGER _protobuf_schema_changed ON _protobuf_schema IS 'drops compiled schemas in every backend';
 
 CREATE FUNCTION register_protobuf(subject text, descriptor_set bytea, compatibility text DEFAULT 'backward') RETURNS int
-    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_register_protobuf';
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'ep_register_protobuf';
 COMMENT ON FUNCTION register_protobuf(text, bytea, text) IS
 'register a FileDescriptorSet (protoc --include_imports --include_source_info, or buf build) as the next version of a subject; its version number.
 compatibility: backward, forward or full, each also with _transitive, or none. A set that is registered already gives its version and changes nothing.
@@ -42,7 +42,7 @@ REVOKE EXECUTE ON FUNCTION register_protobuf(text, bytea, text) FROM PUBLIC;
 
 CREATE FUNCTION protobuf_check(old bytea, new bytea, mode text DEFAULT 'backward',
     OUT severity text, OUT rule text, OUT path text, OUT message text) RETURNS SETOF record
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_check';
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_protobuf_check';
 COMMENT ON FUNCTION protobuf_check(bytea, bytea, text) IS
 'what a registration of the new descriptor set over the old one would say; severity error: refused in this mode, warning: not. Immutable: it reads its arguments only';
 

@@ -13,10 +13,13 @@ CREATE TRIGGER _protobuf_schema_changed AFTER INSERT OR UPDATE OR DELETE OR TRUN
 COMMENT ON TRIGGER _protobuf_schema_changed ON _protobuf_schema_id IS 'drops compiled schemas, and with them the ids, in every backend';
 
 CREATE FUNCTION map_schema_id(schema_id int, subject text, version int) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 BEGIN
+    IF schema_id IS NULL OR subject IS NULL OR version IS NULL THEN
+        RAISE EXCEPTION 'schema id, subject and version must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     IF schema_id < 0 THEN
         RAISE EXCEPTION 'schema id must not be negative' USING ERRCODE = 'invalid_parameter_value';
     END IF;

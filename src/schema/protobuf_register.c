@@ -16,6 +16,7 @@
 #include "format/protobuf/protobuf_compat.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "schema/argument.h"
 #include "schema/catalog.h"
 #include "schema/protobuf_rename.h"
 #include "utils/array.h"
@@ -209,14 +210,21 @@ EP_FUNCTION(ep_register_protobuf);
 Datum
 ep_register_protobuf(PG_FUNCTION_ARGS)
 {
-	char *subject = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bytea *set = PG_GETARG_BYTEA_PP(1);
-	char *compatibility = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	Compatibility mode = parse_mode(compatibility);
+	char *subject, *compatibility;
+	bytea *set;
 	const EpProtoSchema *schema;
-	char *digest = sha256_hex(set);
+	Compatibility mode;
+	char *digest;
 	int version;
 
+	ep_argument_required(fcinfo, 0, "subject");
+	ep_argument_required(fcinfo, 1, "descriptor set");
+	ep_argument_required(fcinfo, 2, "compatibility");
+	subject = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	set = PG_GETARG_BYTEA_PP(1);
+	compatibility = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	mode = parse_mode(compatibility);
+	digest = sha256_hex(set);
 	if (subject[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("protobuf subject must not be empty")));
@@ -247,12 +255,15 @@ Datum
 ep_protobuf_check(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Compatibility mode = parse_mode(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	const EpProtoSchema *before =
-		ep_protobuf_compile_in(CurrentMemoryContext, PG_GETARG_BYTEA_PP(0), "old descriptor set");
-	const EpProtoSchema *after =
-		ep_protobuf_compile_in(CurrentMemoryContext, PG_GETARG_BYTEA_PP(1), "new descriptor set");
+	const EpProtoSchema *before, *after;
+	Compatibility mode;
 
+	ep_argument_required(fcinfo, 0, "old descriptor set");
+	ep_argument_required(fcinfo, 1, "new descriptor set");
+	ep_argument_required(fcinfo, 2, "mode");
+	mode = parse_mode(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	before = ep_protobuf_compile_in(CurrentMemoryContext, PG_GETARG_BYTEA_PP(0), "old descriptor set");
+	after = ep_protobuf_compile_in(CurrentMemoryContext, PG_GETARG_BYTEA_PP(1), "new descriptor set");
 	InitMaterializedSRF(fcinfo, 0);
 	for (const EpProtoFinding *finding = compare(before, after); finding != NULL; finding = finding->next)
 	{

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "schema/attempt.h"
 #include "schema/catalog.h"
 #include "schema/protobuf.h"
 #include "schema/relation.h"
@@ -114,6 +115,33 @@ check_numbers(Datum settings)
 						errmsg("setting \"%s\" must be a whole number", ep_catalog_text(0, 1))));
 }
 
+static bool
+read_interval(void *argument)
+{
+	Datum interval = DirectFunctionCall3(interval_in, CStringGetDatum((char *) argument),
+										 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+
+	return DatumGetBool(DirectFunctionCall1(interval_finite, interval));
+}
+
+static void
+check_windows(Datum settings)
+{
+	static const char *const windows[] = {"future_window", "late_window"};
+	ErrorData *error;
+
+	for (int i = 0; i < lengthof(windows); i++)
+	{
+		char *value = setting(settings, windows[i]);
+
+		if (value != NULL && !ep_attempt(read_interval, value, &error))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("setting \"%s\" must be an interval", windows[i]),
+							errdetail("It is \"%s\".", value),
+							errhint("For example: {\"%s\": \"7 days\"}", windows[i])));
+	}
+}
+
 /* A misspelt setting would be kept and do nothing. What is null goes away, whatever its name. */
 static void
 check_settings(Datum settings)
@@ -137,6 +165,7 @@ check_settings(Datum settings)
 				 "The settings are: lock_budget_ms, max_columns, max_new_columns, "
 				 "max_new_partitions, max_partitions, max_tables_per_hour, max_columns_per_hour, max_map_keys, future_window, late_window, infer_timestamps.")));
 	check_numbers(settings);
+	check_windows(settings);
 }
 
 static void

@@ -128,7 +128,7 @@ ep_protobuf_skip_unknown(EpProtoEncoder *encoder, const char *p, EpProtoText key
 {
 	if (encoder->ignore_unknown)
 		return ep_json_check(&encoder->scan, p, 0);
-	ep_protobuf_encode_fail(encoder, EP_E_MISSING, p, NULL, "protobuf message type has no such field");
+	ep_protobuf_encode_fail(encoder, EP_E_NO_COLUMN, p, NULL, "protobuf message type has no such field");
 	encoder->error->path = ep_arena_strdup(encoder->arena, key.bytes, key.length);
 	return NULL;
 }
