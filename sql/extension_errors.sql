@@ -41,6 +41,7 @@ SELECT name || ': ' || told(format('verify(%L)', name)) FROM unnest('{"", "\"ope
 SELECT name || ': ' || told(format('period_diff(%L, ''n'')', name)) FROM unnest('{s, "Weird Name"}'::text[]) name;
 SELECT name || ': ' || told(format('create_period_diff_view(%L, ''r'', ''n'')', name)) FROM unnest('{plain, plain_view, r_live, none.none}'::text[]) name;
 SELECT told($$create_stream('none.s', 'json')$$);
+SELECT told($$create_stream('pg_temp.s', 'json')$$);
 SELECT told($$create_stream('plain', 'json')$$);
 SELECT told($$create_rollup('plain', 's', 'SELECT $1 AS a, $2 AS b', '1 day')$$);
 

@@ -65,6 +65,9 @@ ep_argument_new_relation(FunctionCallInfo fcinfo, int i, const char *name, char 
 						errhint("Set search_path, or give the %s as schema.table.", name)));
 	namespace = QualifiedNameGetCreationNamespace(parts, relation);
 	*schema = get_namespace_name(namespace);
+	if (isAnyTempNamespace(namespace))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION), errmsg("a %s cannot be temporary", name),
+						errhint("Others work on it, too: put it into a schema.")));
 	if (!ep_may_create_in(namespace, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for schema %s", *schema),

@@ -16,7 +16,7 @@ extern void ep_argument_required(FunctionCallInfo fcinfo, int i, const char *nam
  */
 extern Oid ep_argument_relation(FunctionCallInfo fcinfo, int i, const char *name);
 
-/* Where a relation that it names would be made by the current user; also 3F000 and 42501 when he cannot make it there. */
+/* Where a relation that it names would be made by the current user; also 3F000, 42501 or 42P16 when he cannot make it there. */
 extern void
 ep_argument_new_relation(FunctionCallInfo fcinfo, int i, const char *name, char **schema, char **relation);
 

@@ -1,7 +1,7 @@
 -- schema/argument.sql: relations as people name them, 'table' or 'schema.table', along their search_path.
 
 CREATE FUNCTION _relation_named(name text, argument text) RETURNS regclass
-    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'ep_relation_named';
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_relation_named';
 COMMENT ON FUNCTION _relation_named(text, text) IS 'the relation that an argument of this name names; null when there is none, an error when the argument is null or no name';
 
 CREATE FUNCTION _relation_to_make(name text, argument text) RETURNS text
