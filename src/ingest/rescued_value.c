@@ -223,9 +223,21 @@ kept_value(JsonbContainer *rescued, text *path, EpType *as)
 	return member(kept->val.binary.data, "v", 1);
 }
 
+/* Was what is kept of the path, under that very path, kept as partial? */
+static bool
+is_partial(JsonbContainer *rescued, text *path)
+{
+	JsonbValue *kept = member(rescued, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
+	JsonbValue *why = member(kept->val.binary.data, "why", 3);
+
+	return why != NULL && why->type == jbvString && why->val.string.len == strlen(EP_RESCUE_PARTIAL) &&
+		   memcmp(why->val.string.val, EP_RESCUE_PARTIAL, why->val.string.len) == 0;
+}
+
 /* The arguments of the functions below. */
 typedef struct Question
 {
+	MemoryContext caller, scratch; /* a statement asks many of each row, and what a row keeps may be large */
 	JsonbContainer *rescued;
 	Source source;
 	Datum *paths;
@@ -238,6 +250,9 @@ read_question(FunctionCallInfo fcinfo, Question *question)
 {
 	Jsonb *rescued;
 
+	question->scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "event_pipeline rescued value", ALLOCSET_DEFAULT_SIZES);
+	question->caller = MemoryContextSwitchTo(question->scratch);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
 		return false;
 	rescued = PG_GETARG_JSONB_P(0);
@@ -247,6 +262,14 @@ read_question(FunctionCallInfo fcinfo, Question *question)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &question->paths, NULL,
 					  &question->path_count);
 	return question->source.format != NULL && JB_ROOT_IS_OBJECT(rescued);
+}
+
+/* Whatever came of read_question(). */
+static void
+forget(Question *question)
+{
+	MemoryContextSwitchTo(question->caller);
+	MemoryContextDelete(question->scratch);
 }
 
 static bool
@@ -314,13 +337,20 @@ ep_rescued_value(PG_FUNCTION_ARGS)
 {
 	EpType type = ep_type_from_oid(get_fn_expr_argtype(fcinfo->flinfo, 5));
 	Question question;
+	Datum result = (Datum) 0;
 	EpValue value;
 	text *path;
+	bool found;
 
-	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path, &value) == 0 ||
-		!fits(type, &question.source, kept_value(question.rescued, path, &question.source.as), &value))
+	found = read_question(fcinfo, &question) && find_place(fcinfo, &question, &path, &value) != 0 &&
+			fits(type, &question.source, kept_value(question.rescued, path, &question.source.as), &value);
+	MemoryContextSwitchTo(question.caller);
+	if (found)
+		result = ep_datum(type, &value);
+	forget(&question);
+	if (!found)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(ep_datum(type, &value));
+	PG_RETURN_DATUM(result);
 }
 
 /* _rescued_place(rescued, paths, format, infer_timestamps, types regtype[]) returns int: which type takes a value, from 1, or NULL. */
@@ -334,6 +364,7 @@ ep_rescued_place(PG_FUNCTION_ARGS)
 	text *path;
 	int place = read_question(fcinfo, &question) ? find_place(fcinfo, &question, &path, &value) : 0;
 
+	forget(&question);
 	if (place == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(place);
@@ -347,11 +378,17 @@ ep_rescued_path(PG_FUNCTION_ARGS)
 {
 	Question question;
 	EpValue value;
-	text *path;
+	text *path, *found = NULL;
 
-	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path, &value) == 0)
+	if (read_question(fcinfo, &question) && find_place(fcinfo, &question, &path, &value) != 0)
+	{
+		MemoryContextSwitchTo(question.caller);
+		found = cstring_to_text_with_len(VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
+	}
+	forget(&question);
+	if (found == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(path);
+	PG_RETURN_TEXT_P(found);
 }
 
 /* _rescued_is_whole(the same) returns boolean: whether its column takes all of that value, or NULL. */
@@ -363,8 +400,27 @@ ep_rescued_is_whole(PG_FUNCTION_ARGS)
 	Question question;
 	EpValue value;
 	text *path;
+	bool found = read_question(fcinfo, &question) && find_place(fcinfo, &question, &path, &value) != 0;
+	bool whole = found && is_whole(&value);
 
-	if (!read_question(fcinfo, &question) || find_place(fcinfo, &question, &path, &value) == 0)
+	forget(&question);
+	if (!found)
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(is_whole(&value));
+	PG_RETURN_BOOL(whole);
+}
+
+/* _rescued_is_partial(the same) returns boolean: is that value to take the place of what its column has? */
+EP_FUNCTION(ep_rescued_is_partial);
+
+Datum
+ep_rescued_is_partial(PG_FUNCTION_ARGS)
+{
+	Question question;
+	EpValue value;
+	text *path;
+	bool partial = read_question(fcinfo, &question) && find_place(fcinfo, &question, &path, &value) != 0 &&
+				   is_partial(question.rescued, path);
+
+	forget(&question);
+	PG_RETURN_BOOL(partial);
 }

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "core/memory_server.h"
 #include "executor/spi.h"
 #include "format/protobuf/protobuf_unknown.h"
 #include "funcapi.h"
@@ -21,6 +22,7 @@
 #include "ingest/walk.h"
 #include "schema/datum.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "nodes/bitmapset.h"
 #include "schema/catalog.h"
 #include "schema/relation.h"
@@ -43,14 +45,30 @@ typedef struct StoredEvent
 	bool met; /* its event was found in the raw row */
 } StoredEvent;
 
+/* Where the last value of a path was found among the copies that were rescued: the next one is most likely behind it. */
+typedef struct CopyHint
+{
+	const EpPath *path;
+	int copy;
+} CopyHint;
+
+#define HINTS 256
+
+/* Of the spellings of one path. */
+#define MAX_TEXT_BYTES ((size_t) 512 * 1024 * 1024)
+
 typedef struct Verify
 {
 	EpRawRows rows; /* first */
 	HTAB *stored;
 	ReturnSetInfo *result;
+	MemoryContext scratch; /* reset for each attribute; events may have many */
+	EpArena texts;         /* likewise */
 	EpRescue rescue;
-	EpRescue *expected; /* &rescue once it is set up */
-	EpDecoder members;  /* of objects; format NULL: not yet */
+	bool rescued_known;
+	Jsonb *rescued; /* what the event at hand keeps beside its columns, or NULL */
+	CopyHint hints[HINTS];
+	EpDecoder members; /* of objects; format NULL: not yet */
 	EpVersions *versions;
 	TimestampTz oldest; /* what retention keeps; DT_NOBEGIN: everything */
 } Verify;
@@ -190,32 +208,78 @@ member(Jsonb *object, const char *key)
 	return value == NULL ? NULL : JsonbValueToJsonb(value);
 }
 
+/* What the event keeps beside its columns, read once; NULL: nothing. */
+static Jsonb *
+rescued_of(Verify *verify, const StoredEvent *event)
+{
+	if (!verify->rescued_known)
+	{
+		bool isnull;
+		Datum stored = stored_value(event, "_ep_rescued", JSONBOID, &isnull);
+
+		verify->rescued = isnull ? NULL : DatumGetJsonbP(stored);
+		verify->rescued_known = true;
+	}
+	return verify->rescued;
+}
+
+/* The value as it would have been rescued; NULL: that it never was. */
+static Jsonb *
+as_rescued(Verify *verify, const EpField *field, const char *path)
+{
+	ep_rescue_begin(&verify->rescue);
+	ep_rescue_add(&verify->rescue, field->path, &field->value, "verify");
+	if (!ep_rescue_fits(&verify->rescue))
+		return NULL;
+	return member(member(DatumGetJsonbP(ep_rescue_datum(&verify->rescue)), path), "v");
+}
+
+/* Which copy of the path has the value, from the one after the last that was found, all around; 0: none has. */
+static int
+find_copy(Jsonb *rescued, const char *path, const Jsonb *wanted, int last)
+{
+	int copy = last;
+	bool around = false;
+
+	for (;;)
+	{
+		Jsonb *kept;
+
+		CHECK_FOR_INTERRUPTS();
+		if (++copy > last && around)
+			return 0;
+		kept = member(rescued, copy == 1 ? path : psprintf("%s#%d", path, copy));
+		if (kept != NULL && compareJsonbContainers(&member(kept, "v")->root,
+												   unconstify(JsonbContainer *, &wanted->root)) == 0)
+			return copy;
+		if (kept != NULL || copy == 1) /* the first may have been promoted */
+			continue;
+		if (around || last == 0)
+			return 0;
+		around = true;
+		copy = 0;
+	}
+}
+
 /* Is the value among the copies of the path that were rescued? */
 static bool
 rescue_holds(Verify *verify, const StoredEvent *event, const EpField *field, const char *path)
 {
-	bool isnull;
-	Datum stored = stored_value(event, "_ep_rescued", JSONBOID, &isnull);
-	Jsonb *wanted;
+	CopyHint *hint = &verify->hints[field->path->id % HINTS];
+	Jsonb *rescued = rescued_of(verify, event), *wanted;
+	MemoryContext old;
+	int copy;
 
-	if (isnull)
+	if (rescued == NULL || path == NULL)
 		return false;
-	ep_rescue_begin(&verify->rescue);
-	ep_rescue_add(&verify->rescue, field->path, &field->value, "verify");
-	if (verify->rescue.overflow)
-		return false;
-	wanted = member(member(DatumGetJsonbP(ep_rescue_datum(&verify->rescue)), path), "v");
-	for (int copy = 1;; copy++)
-	{
-		Jsonb *kept = member(DatumGetJsonbP(stored), copy == 1 ? path : psprintf("%s#%d", path, copy));
-
-		if (kept == NULL && copy == 1)
-			continue; /* it was promoted */
-		if (kept == NULL)
-			return false;
-		if (compareJsonbContainers(&member(kept, "v")->root, &wanted->root) == 0)
-			return true;
-	}
+	old = MemoryContextSwitchTo(verify->scratch);
+	wanted = as_rescued(verify, field, path);
+	copy = wanted == NULL ? 0 : find_copy(rescued, path, wanted, hint->path == field->path ? hint->copy : 0);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(verify->scratch);
+	if (copy > 0)
+		*hint = (CopyHint){field->path, copy};
+	return copy > 0;
 }
 
 /* Does the contract, as it is now, drop the value?  column is the one that would hold it, or NULL. */
@@ -244,10 +308,13 @@ is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpFiel
 		const EpAttribute **column)
 {
 	EpTarget *target = event->target;
-	char *path = ep_path_to_text(field->path, &ingest->event_arena);
-	char *identity = ep_path_identity(field->path, &ingest->event_arena);
-	const EpAttribute *attribute = identity == NULL ? NULL : ep_target_attribute(target, identity);
+	const EpAttribute *attribute;
+	char *path, *identity;
 
+	ep_arena_reset(&verify->texts);
+	path = ep_path_to_text(field->path, &verify->texts);
+	identity = ep_path_identity(field->path, &verify->texts);
+	attribute = identity == NULL ? NULL : ep_target_attribute(target, identity);
 	*column = column_for(target, attribute, &field->value);
 	if (attribute != NULL && (attribute->dropped || goes_to_dropped(target, attribute, &field->value)))
 		return true; /* somebody wanted it gone */
@@ -321,20 +388,19 @@ members_are_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, con
 
 /* An unknown field that holds the path: it was kept under its number. */
 static bool
-was_unknown(EpIngest *ingest, const StoredEvent *event, const EpPath *path)
+was_unknown(Verify *verify, EpIngest *ingest, const StoredEvent *event, const EpPath *path)
 {
 	const EpProtoMessage *message = ingest->stream->message;
-	bool isnull;
-	Datum rescued = stored_value(event, "_ep_rescued", JSONBOID, &isnull);
+	Jsonb *rescued = rescued_of(verify, event);
 
-	for (; !isnull && path->parent != NULL; path = path->parent)
+	for (; rescued != NULL && path->parent != NULL; path = path->parent)
 	{
 		EpPath *parent = ep_aliases_resolve(ingest->stream->aliases, path->parent, &ingest->event_arena);
 		char *text = parent == NULL ? NULL : ep_path_to_text(parent, &ingest->event_arena);
 		const EpProtoField *field = text == NULL ? NULL : ep_protobuf_field_at(message, path);
 
-		if (field != NULL && member(DatumGetJsonbP(rescued),
-									psprintf("%s%s\"#%u\"", text, *text ? "." : "", field->number)) != NULL)
+		if (field != NULL &&
+			member(rescued, psprintf("%s%s\"#%u\"", text, *text ? "." : "", field->number)) != NULL)
 			return true;
 	}
 	return false;
@@ -372,7 +438,7 @@ is_of_earlier_schema(Verify *verify, EpIngest *ingest, const StoredEvent *event,
 	if (!isnull)
 		return holds_earlier(verify, event, column, sent->path);
 	return (!field->presence && ep_protobuf_is_empty(field, &sent->value)) ||
-		   was_unknown(ingest, event, sent->path);
+		   was_unknown(verify, ingest, event, sent->path);
 }
 
 /* Is an unknown field rescued, under the path that aliases lead to now, or led to once? */
@@ -388,7 +454,8 @@ unknown_is_kept(Verify *verify, EpIngest *ingest, const StoredEvent *event, cons
 							   : ep_aliases_resolve_past(aliases, way, unknown->path, arena);
 		EpField field = {path, unknown->value};
 
-		if (path != NULL && rescue_holds(verify, event, &field, ep_path_to_text(path, arena)))
+		ep_arena_reset(&verify->texts);
+		if (path != NULL && rescue_holds(verify, event, &field, ep_path_to_text(path, &verify->texts)))
 			return true;
 	}
 	return false;
@@ -427,7 +494,8 @@ verify_unknown(Verify *verify, EpIngest *ingest, const StoredEvent *event, const
 		if (i < decoded->partial_count && partial_is_discarded(ingest, field->path))
 			continue;
 		if (!unknown_is_kept(verify, ingest, event, field) &&
-			!was_unknown(ingest, event, field->path->parent) && !was_known(verify, ingest, field->path))
+			!was_unknown(verify, ingest, event, field->path->parent) &&
+			!was_known(verify, ingest, field->path))
 			report(verify, event->key.raw_id, event->key.seq,
 				   ep_path_to_text(field->path, &ingest->event_arena), "the unknown field is not rescued");
 	}
@@ -564,11 +632,6 @@ verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 	EpEventKey key = ep_event_key(raw->raw_id, seq);
 	StoredEvent *event = hash_search(verify->stored, &key, HASH_FIND, NULL);
 
-	if (verify->expected == NULL)
-	{
-		ep_rescue_init(&verify->rescue, &ingest->event_arena, ingest->context);
-		verify->expected = &verify->rescue;
-	}
 	if (event == NULL)
 	{
 		if (!may_be_absent(ingest, raw, decoded))
@@ -578,6 +641,8 @@ verify_event(EpIngest *ingest, const EpRawRow *raw, int32 seq, EpEvent *decoded)
 	event->met = true;
 	if (event->tuple == NULL)
 		return; /* rejected for its time, table or a constraint */
+	verify->rescued_known = false;
+	memset(verify->hints, 0, sizeof verify->hints);
 	ep_versions_begin(verify->versions, decoded);
 	verify_time(verify, ingest, event, raw, decoded);
 	verify_fields(verify, ingest, event, decoded);
@@ -646,6 +711,10 @@ ep_verify(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	verify.scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "event_pipeline attribute", ALLOCSET_DEFAULT_SIZES);
+	ep_arena_init(&verify.texts, ep_palloc_allocator(CurrentMemoryContext), MAX_TEXT_BYTES);
+	ep_rescue_init(&verify.rescue, &verify.texts, CurrentMemoryContext);
 	stream = ep_stream_of_event_table(PG_GETARG_OID(0));
 	ep_check_owner(stream->event_relation);
 	verify.oldest = ep_clock_oldest_kept(stream);

@@ -26,6 +26,10 @@ CREATE FUNCTION _rescued_is_whole(rescued jsonb, paths text[], format text, infe
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_is_whole';
 COMMENT ON FUNCTION _rescued_is_whole(jsonb, text[], text, boolean, regtype[]) IS 'whether that value comes through its column whole: not with nanoseconds';
 
+CREATE FUNCTION _rescued_is_partial(rescued jsonb, paths text[], format text, infer_timestamps boolean, types regtype[]) RETURNS boolean
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ep_rescued_is_partial';
+COMMENT ON FUNCTION _rescued_is_partial(jsonb, text[], text, boolean, regtype[]) IS 'is that value one that is to take the place of what its column has?';
+
 CREATE FUNCTION _promote_columns(event_table regclass, target_id int, paths text[], types oid[], misfits int[], counts bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ep_promote_columns';
 COMMENT ON FUNCTION _promote_columns(regclass, int, text[], oid[], int[], bigint[]) IS
@@ -110,7 +114,7 @@ AS $$
         FROM @extschema@._target t JOIN @extschema@._stream s USING (stream_id) CROSS JOIN LATERAL @extschema@._promote_moves($1) m
         CROSS JOIN LATERAL format('t._ep_rescued, %L, %L, %L, %L::pg_catalog.regtype[]', m.paths, s.format,
                                   coalesce(s.settings ->> 'infer_timestamps', 'false') = 'true', m.types) q (question)
-        CROSS JOIN LATERAL format('t._ep_rescued #>> ARRAY[@extschema@._rescued_path(%s), ''why''] = ''partial''', q.question) p (partial)
+        CROSS JOIN LATERAL format('@extschema@._rescued_is_partial(%s)', q.question) p (partial)
         WHERE t.target_id = $1)
     SELECT format(
         'WITH moved AS (UPDATE ONLY %s t SET %s, _ep_rescued = nullif(t._ep_rescued - array_remove(ARRAY[%s], NULL)%s, ''{}'') '
