@@ -66,5 +66,14 @@ INSERT INTO ex_raw (payload) SELECT format(E'{"n":1}\n{"n":2,"list":[%s{}]}\n{"n
 SELECT n, jsonb_array_length(list) AS length FROM ex ORDER BY n;
 SELECT seq, stage, sqlstate, message FROM event_pipeline.rejected WHERE stream = 'ex' ORDER BY seq;
 SELECT * FROM event_pipeline.verify('ex', NULL);
+-- Of the same attribute, be there many others, and of many others, all copies are kept, or the event is refused.
+INSERT INTO ex_raw (payload) SELECT format('{"n":5,%s"m":0}', (SELECT string_agg(format('"m":%s,"o":%s,', i, -i), '') FROM generate_series(1, 3000) i));
+INSERT INTO ex_raw (payload) SELECT format('{"n":6,%s"z":1}', (SELECT string_agg(format('"l%s":%s,', i, i), '') FROM generate_series(1, 5000) i));
+INSERT INTO ex_raw (payload) SELECT format('{"n":7,%s"z":1,"z":2}', (SELECT string_agg(format('"t%s":1,', i), '') FROM generate_series(1, 30000) i));
+SELECT n, (SELECT count(*) FROM jsonb_object_keys(_ep_rescued)) AS kept FROM ex WHERE n > 4 ORDER BY n;
+SELECT stage, sqlstate, message FROM event_pipeline.rejected WHERE stream = 'ex' AND message ~ 'twice';
+SELECT * FROM event_pipeline.verify('ex', NULL);
+UPDATE ex SET _ep_rescued = _ep_rescued - 'm#3000' WHERE n = 5;
+SELECT path, count(*) FROM event_pipeline.verify('ex', NULL) GROUP BY path ORDER BY path;
 SELECT events, typed, rejected, missing FROM event_pipeline.reconcile('ex');
 SELECT event_pipeline.drop_stream('ex');

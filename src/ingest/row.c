@@ -12,6 +12,7 @@
 #include "ingest/unexpected.h"
 #include "ingest/versions.h"
 #include "ingest/wanted.h"
+#include "utils/jsonb.h"
 
 /*
  * A heap tuple must fit a page whatever TOAST does (MaxHeapTupleSize is 8160); fixed columns and
@@ -284,7 +285,17 @@ ep_row_build(EpIngest *ingest, EpRow *row, const EpEvent *event, const EpKeys *k
 	set(row, target->raw_id, Int64GetDatum(raw->raw_id));
 	set(row, target->seq, Int32GetDatum(row->seq));
 	if (rescue->count > 0)
-		set(row, target->rescued, ep_rescue_datum(rescue));
+	{
+		Jsonb *kept = DatumGetJsonbP(ep_rescue_datum(rescue));
+
+		/* Copies of attributes that are more than a tree of paths holds are not told apart. */
+		if (JB_ROOT_COUNT(kept) < rescue->count)
+		{
+			ep_fail(error, EP_E_LIMIT, event->offset, "event has an attribute twice among too many others");
+			return "type";
+		}
+		set(row, target->rescued, JsonbPGetDatum(kept));
+	}
 	row->rescued = rescue->count;
 	row->discarded = builder.discarded;
 	row->unnamed_enums = event->unnamed_enums;

@@ -19,6 +19,13 @@ start_decoder(EpIngest *ingest)
 							   ingest->decoder.error.message)));
 }
 
+/* Attributes that came with events which no table took may have left no room for those of others: then the stream is read anew. */
+static void
+leave_room(EpStream *stream)
+{
+	stream->stale |= stream->paths.count >= stream->paths.max_nodes;
+}
+
 /* Everything that a run over rows of a stream does, as the owner of its tables. */
 static bool
 run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(EpIngest *))
@@ -33,6 +40,7 @@ run(EpStream *stream, EpRawSource *source, EpCounters *counters, bool (*body)(Ep
 	ep_ingest_account(ingest);
 	ep_settings_unpin(ingest->pinned);
 	ep_role_leave(saved);
+	leave_room(stream);
 	MemoryContextDelete(ingest->context);
 	return result;
 }
@@ -71,5 +79,6 @@ ep_ingest_read(EpStream *stream, EpRawSource *source, const EpVisitor *visitor)
 	ep_ingest_walk(ingest, visitor);
 	ep_settings_unpin(ingest->pinned);
 	ep_role_leave(saved);
+	leave_room(stream);
 	MemoryContextDelete(ingest->context);
 }
