@@ -111,6 +111,20 @@ SELECT path, reason, column_types, value_count FROM event_pipeline.wanted_column
 SELECT * FROM event_pipeline.verify('pk', NULL);
 SELECT event_pipeline.drop_stream('pk');
 
+-- A row that a constraint refuses stays as it is, and holds up no other.
+SELECT event_pipeline.create_stream('pn', 'json', settings => '{"max_new_columns": 0}');
+INSERT INTO pn_raw (payload) SELECT format('{"k":%s,"n":%s}', k, k % 10) FROM generate_series(1, 300) k;
+ALTER TABLE pn ADD COLUMN n integer, ADD CHECK (n <> 7);
+SELECT event_pipeline.alter_stream('pn', settings => '{"max_new_columns": null}');
+SET client_min_messages = error;
+CALL event_pipeline.run_maintenance();
+RESET client_min_messages;
+SELECT count(*), count(k) AS k, count(n) AS n, count(*) FILTER (WHERE n IS NULL AND _ep_rescued ? 'n' AND _ep_rescued ? 'k') AS refused, count(_ep_rescued) AS rescued FROM pn;
+SELECT path, reason FROM event_pipeline.wanted_columns WHERE stream = 'pn';
+SELECT step, last_error FROM event_pipeline.maintenance_log WHERE object LIKE '%pn' AND failures > 0;
+SELECT * FROM event_pipeline.verify('pn', NULL);
+SELECT event_pipeline.drop_stream('pn');
+
 -- An event trigger that forbids one column does not hold up the others.
 SELECT event_pipeline.create_stream('pe', 'json', settings => '{"max_new_columns": 1}');
 INSERT INTO pe_raw (payload) VALUES ('{"k":1}');

@@ -102,10 +102,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION _promote_ranges(int, timestamptz, timestamptz) IS 'where the rows of an event table of some time are: pages of partitions, in pieces for a transaction each';
 
--- The statement that moves values within some pages, as the owner of the table will run it. A row gets one value of an
+-- Where a row is, as a number, so that a range can be halved: 2048 are more than a page of any size has.
+CREATE FUNCTION _promote_place(page bigint, item int DEFAULT 0) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT page * 2048 + item $$;
+COMMENT ON FUNCTION _promote_place(bigint, int) IS 'the place of a row in a table as a number';
+
+CREATE FUNCTION _promote_tid(place bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('(%s,%s)', place / 2048, place % 2048) $$;
+COMMENT ON FUNCTION _promote_tid(bigint) IS 'such a place as the server has it';
+
+-- The statement that moves values within a range of places, as the owner of the table will run it. A row gets one value of an
 -- attribute, into the first column that takes one, if none of the attribute's columns has one. A partial value takes the place of the
 -- one there, which is what an earlier schema could read of the same. A time with nanoseconds stays rescued, too, as ingest would have kept it.
-CREATE FUNCTION _promote_statement(target_id int, part regclass, first_page bigint, pages int) RETURNS text
+CREATE FUNCTION _promote_statement(target_id int, part regclass, first_place bigint, end_place bigint) RETURNS text
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH move AS (
@@ -129,30 +140,40 @@ AS $$
         coalesce(string_agg(format(' || CASE WHEN %1$s AND NOT @extschema@._rescued_is_whole(%2$s) THEN jsonb_build_object(@extschema@._rescued_path(%2$s), '
                                    '(t._ep_rescued -> @extschema@._rescued_path(%2$s)) || ''{"why": "type"}'') ELSE ''{}'' END', m.free, m.question), '')
                  FILTER (WHERE m.types && '{timestamptz,interval}'), ''),
-        format('(%s,0)', first_page), format('(%s,0)', first_page + pages),
+        @extschema@._promote_tid(first_place), @extschema@._promote_tid(end_place),
         (SELECT array_agg(path) FROM move a, unnest(a.paths) path),
         string_agg(format('%s AND @extschema@._rescued_place(%s) IS NOT NULL', m.free, m.question), ' OR '))
     FROM move m HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION _promote_statement(int, regclass, bigint, int) IS
-    'the statement that moves rescued values of some pages into their columns and gives the quarter hours it touched';
+COMMENT ON FUNCTION _promote_statement(int, regclass, bigint, bigint) IS
+    'the statement that moves rescued values of some rows into their columns and gives the quarter hours it touched';
 
-CREATE FUNCTION _promote_move(target_id int, part regclass, first_page bigint, pages int) RETURNS void
+-- What a constraint or trigger of a user's refuses stays as it is, alone.
+CREATE FUNCTION _promote_move(target_id int, part regclass, first_place bigint, end_place bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD'
 AS $$
 DECLARE
     statement text := @extschema@._promote_statement($1, $2, $3, $4);
     owner     oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = part);
+    half      bigint := (first_place + end_place) / 2;
     touched   timestamptz[];
 BEGIN
     IF statement IS NOT NULL THEN
-        touched := @extschema@._rollup_run_as(owner, '', 'UTC', statement, NULL, NULL)::timestamptz[];
+        BEGIN
+            touched := @extschema@._rollup_run_as(owner, '', 'UTC', statement, NULL, NULL)::timestamptz[];
+        EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN
+            IF half = first_place THEN
+                RAISE WARNING 'rescued values of row % of % were not moved: %', @extschema@._promote_tid(first_place), part, sqlerrm;
+                RETURN;
+            END IF;
+            PERFORM @extschema@._promote_move($1, $2, first_place, half), @extschema@._promote_move($1, $2, half, end_place);
+        END;
         INSERT INTO @extschema@._invalidation (target_id, granule)
         SELECT t.target_id, granule FROM @extschema@._target t, unnest(touched) granule WHERE t.target_id = $1 AND t.tracked;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION _promote_move(int, regclass, bigint, int) IS 'move the rescued values of some pages into their columns, and have rollups look at them again';
+COMMENT ON FUNCTION _promote_move(int, regclass, bigint, bigint) IS 'move the rescued values of some rows into their columns, and have rollups look at them again';
 
 CREATE FUNCTION _promote_forget(target_id int, paths text[], types oid[], misfits int[]) RETURNS void
 LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -205,7 +226,8 @@ BEGIN
         whole := true;
         FOR r IN SELECT * FROM @extschema@._promote_ranges(t.target_id, held.earliest, held.latest) LOOP
             whole := @extschema@._maintenance_step('backfill', t.name, pg_catalog.format(
-                'SELECT @extschema@._promote_move(%s, %s, %s, %s)', t.target_id, r.part::pg_catalog.oid, r.first_page, r.pages),
+                'SELECT @extschema@._promote_move(%s, %s, @extschema@._promote_place(%s), @extschema@._promote_place(%s))', t.target_id,
+                r.part::pg_catalog.oid, r.first_page, r.first_page OPERATOR(pg_catalog.+) r.pages),
                 '1 second');
             COMMIT;
             EXIT WHEN NOT whole;
@@ -220,6 +242,6 @@ $$;
 COMMENT ON PROCEDURE _maintenance_promote() IS 'make columns of rescued attributes and fill them, in small transactions';
 
 REVOKE ALL ON FUNCTION _promote_columns(regclass, int, text[], oid[], int[], bigint[]), _promoted(regclass, int, text[], oid[], int[]),
-    _promote_targets(), _promote_add(int), _promote_held(int), _promote_moves(int), _promote_ranges(int, timestamptz, timestamptz), _promote_statement(int, regclass, bigint, int),
-    _promote_move(int, regclass, bigint, int), _promote_forget(int, text[], oid[], int[]), _maintenance_fold_wanted() FROM PUBLIC;
+    _promote_targets(), _promote_add(int), _promote_held(int), _promote_moves(int), _promote_ranges(int, timestamptz, timestamptz), _promote_place(bigint, int), _promote_tid(bigint),
+    _promote_statement(int, regclass, bigint, bigint), _promote_move(int, regclass, bigint, bigint), _promote_forget(int, text[], oid[], int[]), _maintenance_fold_wanted() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE _maintenance_promote() FROM PUBLIC;
