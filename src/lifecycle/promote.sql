@@ -80,7 +80,7 @@ AS $$
     SELECT p.path, p.column_type, p.misfits, p.columns, p.types, wish.earliest, wish.latest
     FROM (SELECT array_agg(path), array_agg(column_type::oid), array_agg(misfits) FROM wish) w (paths, types, misfits),
          @extschema@._target t JOIN @extschema@._stream s USING (stream_id),
-         @extschema@._promoted(s.event_table, $1, w.paths, w.types, w.misfits) p JOIN wish USING (path, column_type, misfits)
+         @extschema@._promoted(s.event_table, t.target_id, w.paths, w.types, w.misfits) p JOIN wish USING (path, column_type, misfits)
     WHERE t.target_id = $1
 $$;
 COMMENT ON FUNCTION _promote_held(int) IS 'which rescued values of an event table have columns by now';
