@@ -42,7 +42,7 @@ BEGIN;
 ALTER TABLE tl_raw DISABLE TRIGGER _ep_ingest;
 INSERT INTO tl_raw (payload) VALUES ('{"a":1}');
 DROP TABLE tl_raw;
-INSERT INTO tm_raw_default (raw_id, received_at, payload) VALUES (0, '2000-01-01', '{"a":1}');
+INSERT INTO tm_raw_default (raw_id, received_at, payload) OVERRIDING SYSTEM VALUE VALUES (0, '2000-01-01', '{"a":1}');
 INSERT INTO tm_raw (payload) VALUES ('{"a":2}');
 COMMIT;
 SELECT a FROM tm;
